@@ -1,0 +1,1 @@
+"""What one camera expects: prompts, surprise, summary, hypotheses, events. No torch, no I/O."""

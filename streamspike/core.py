@@ -1,0 +1,236 @@
+"""The nouns every package shares, and the protocols that keep packages apart.
+
+Plain frozen dataclasses: no torch, no I/O, so that an engine may move to another process without anybody noticing.
+Units are in the names: `_seconds` is stream or wall duration, `_at` is UTC epoch seconds, surprise is in nats.
+Intervals are half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]  # (height, width, 3), RGB
+
+
+class CameraState(StrEnum):
+    """What a user sees of a camera. One at a time; `degraded` is a property of the model and is reported beside it."""
+
+    CONNECTING = "connecting"
+    LEARNING = "learning"
+    WATCHING = "watching"
+    STILL = "still"
+    OFFLINE = "offline"
+    BLIND = "blind"
+    MOVED = "moved"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    """A file that has been played to its end; live cameras never get here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    pixels: Pixels
+    """(height, width, 3) uint8 RGB, not to be written to."""
+    stream_seconds: float
+    """Since the first frame of the epoch, which has 0.0; strictly increasing within an epoch."""
+    arrived_at: float
+    """UTC. For a file: the time the file started to play plus stream_seconds."""
+    corrupt: bool = False
+    """The decoder concealed errors in this frame."""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
+            raise ValueError(f"a frame is (height, width, 3) uint8: {self.pixels.shape = }, {self.pixels.dtype = }")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A fixed slice of stream time, the unit of scoring."""
+
+    camera_id: str
+    epoch: int
+    """Number of the connection, from 0. A window never spans two epochs."""
+    index: int
+    """Counts segments of this camera from 0, over all epochs, without gaps."""
+    start_seconds: float  # [start, end) of stream time within the epoch
+    end_seconds: float
+    started_at: float
+    """UTC of start_seconds."""
+    frames: tuple[Frame, ...]
+    """`frames_per_segment` of them, evenly spaced; a frame is repeated when the camera delivered fewer."""
+    motion: float = 0.0
+    """Mean absolute pixel difference between the frames of the segment and the frame before it, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        if not self.frames:
+            raise ValueError("a segment has at least one frame")
+        if self.end_seconds <= self.start_seconds:
+            raise ValueError(f"empty interval [{self.start_seconds}, {self.end_seconds})")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How hypotheses are drawn (published: N = 3, 25 tokens, temperature 1.0 +- 0.1, top_p 0.9 +- 0.05)."""
+
+    num_hypotheses: int = 3
+    max_hypothesis_tokens: int = 25
+    max_caption_tokens: int = 30
+    temperature: float = 1.0
+    temperature_spread: float = 0.1
+    top_p: float = 0.9
+    top_p_spread: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything an engine needs for one segment of one camera. Plain data."""
+
+    camera_id: str
+    epoch: int
+    index: int
+    window: tuple[tuple[Pixels, ...], ...]
+    """W_t: the frames of each segment still in the window, oldest first; may be empty only for the first segment."""
+    observation: tuple[Pixels, ...]
+    """O_t: the frames of the new segment."""
+    summary: str
+    """H_t, or the empty string."""
+    hypotheses: tuple[str, ...]
+    """Cached hypotheses to score again; empty means: sample new ones."""
+    sampling: Sampling
+    seed: int
+    """Seeds the sampling of this request alone; same request, same answer."""
+    complete: bool
+    """Score the caption of O_t as one more hypothesis, so that what nobody expected can gain mass."""
+    verify: bool
+    """Also ask whether each hypothesis is true (the published code's posterior)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Log-likelihoods of one hypothesis. Log-probabilities are sums over tokens, in nats, end token included."""
+
+    text: str
+    num_tokens: int
+    log_prior: float
+    """log pi(b | H_t, W_t)"""
+    log_posterior: float
+    """log pi(b | H_t, W_t, O_t)"""
+    log_likelihood: float | None = None
+    """log P(yes | b, H_t, W_t, O_t), renormalised over {yes, no}; only when the request asked to verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What an engine answers to a request."""
+
+    scores: tuple[Scores, ...]
+    """One per distinct hypothesis; with `complete`, the caption's own comes last unless it was a hypothesis already."""
+    caption: str
+    sampled: bool
+    """The hypotheses were drawn anew for this request."""
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time by stage: vision, sample, prior, posterior, verify, caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The belief of one camera about one segment: before, after, and how far it moved."""
+
+    camera_id: str
+    epoch: int
+    index: int
+    start_seconds: float  # [start, end)
+    end_seconds: float
+    started_at: float
+    hypotheses: tuple[str, ...]
+    prior: tuple[float, ...]
+    """Sums to 1, same order as hypotheses."""
+    posterior: tuple[float, ...]
+    surprise_nats: float
+    """KL(posterior || prior), never negative."""
+    jensen_shannon: float
+    """In [0, 1] (base 2)."""
+    caption: str
+    summary: str
+    """H_t as it was when the segment was scored."""
+    motion: float
+    model: str
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class EventPhase(StrEnum):
+    START = "start"
+    UPDATE = "update"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Surprise above the threshold: one message of its life. The id stays, the revision grows."""
+
+    event_id: str
+    camera_id: str
+    revision: int
+    """0 for start, then 1, 2, ... for each update and the end."""
+    phase: EventPhase
+    epoch: int
+    onset_at: float
+    peak_at: float
+    end_at: float | None
+    """UTC of the end of the last surprising segment; None while the event goes on."""
+    onset_index: int
+    peak_index: int
+    surprise_nats: float
+    """At the peak."""
+    threshold_nats: float
+    expected: tuple[tuple[str, float], ...]
+    """(hypothesis, prior) at the peak, most likely first."""
+    believed: tuple[tuple[str, float], ...]
+    """(hypothesis, posterior) at the peak, most likely first."""
+    saw: str
+    """The caption at the peak."""
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A frame chosen for the user, as JPEG."""
+
+    camera_id: str
+    event_id: str
+    index: int
+    taken_at: float
+    width_px: int
+    height_px: int
+    jpeg: bytes
+
+
+class Engine(Protocol):
+    """A Video-LLM that can be asked what it expects. Blocking; one thread calls it at a time."""
+
+    name: str
+    """Model name and version, as it appears in events."""
+
+    def assess(self, request: Request) -> Assessment:
+        """Answer one request.
+
+        Raises:
+            EngineError: the model cannot answer (out of memory, broken weights); the stream goes on without it.
+        """
+        ...
+
+
+class Sink(Protocol):
+    """Somewhere messages go. Called on the loop; must not block it."""
+
+    async def observe(self, observation: Observation) -> None: ...
+
+    async def alert(self, event: Event, keyframe: Keyframe | None) -> None: ...
+
+    async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None: ...

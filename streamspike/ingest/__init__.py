@@ -1,0 +1,1 @@
+"""Camera bytes to segments."""

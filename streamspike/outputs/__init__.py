@@ -1,0 +1,1 @@
+"""Where results go: store, MQTT, terminal."""

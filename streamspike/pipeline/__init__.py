@@ -1,0 +1,1 @@
+"""The asyncio task tree: cameras, channels, inference."""

@@ -1,0 +1,1 @@
+"""Training: the built-in model, and the adapters of the night shift."""
