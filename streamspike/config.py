@@ -1,0 +1,231 @@
+"""The one configuration tree: every setting with its default, unit and bounds, and how a YAML file becomes one.
+
+A class receives its own section, never the root. Unknown keys are errors that name the path and the nearest valid key.
+`configs/default.yaml` states every default; a test compares it with this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from streamspike.errors import ConfigError
+
+CAMERA_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+class Section(BaseModel):
+    """A frozen part of the tree that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CameraConfig(Section):
+    """One camera: `id` names it in topics, events and metrics; `source` says where the pictures come from."""
+
+    id: Annotated[str, Field(pattern=CAMERA_ID, description="letters, digits, - and _; unique")]
+    source: Annotated[
+        SecretStr,
+        Field(description="rtsp://, rtsps://, http(s)://, a file, webcam:0, lavfi:testsrc2=..., world:street?seed=7"),
+    ]
+    transport: Annotated[Literal["tcp", "udp"], Field(description="how RTSP media travels")] = "tcp"
+    pace: Annotated[
+        Literal["realtime", "fast"], Field(description="files and simulated cameras: at their own pace, or unthrottled")
+    ] = "realtime"
+    loop: Annotated[bool, Field(description="files: start again at the end, as a new epoch")] = False
+
+
+class IngestConfig(Section):
+    """How cameras are read. All cameras share it."""
+
+    open_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    silence_timeout_seconds: Annotated[float, Field(gt=0, le=600, description="no frame for so long: reconnect")] = 10.0
+    backoff_min_seconds: Annotated[float, Field(gt=0, le=60, description="first wait before a reconnect")] = 0.5
+    backoff_max_seconds: Annotated[float, Field(gt=0, le=3600, description="the wait doubles up to this")] = 30.0
+    hardware_decode: Annotated[
+        Literal["auto", "off"], Field(description="auto: use the GPU's decoder when it opens, software otherwise")
+    ] = "auto"
+    pre_seconds: Annotated[float, Field(ge=0, le=600, description="compressed packets kept for clips")] = 30.0
+    ring_max_bytes: Annotated[int, Field(ge=1 << 20, description="bound of the packet ring of one camera")] = 64 << 20
+    max_frame_height_px: Annotated[int, Field(ge=48, le=4320, description="taller pictures are scaled down")] = 720
+
+    @model_validator(mode="after")
+    def _ordered(self) -> IngestConfig:
+        if self.backoff_min_seconds > self.backoff_max_seconds:
+            raise ValueError("backoff_min_seconds must not exceed backoff_max_seconds")
+        return self
+
+
+class SegmentConfig(Section):
+    """How stream time is cut."""
+
+    seconds: Annotated[float, Field(gt=0, le=60, description="length of a segment")] = 1.0
+    frames: Annotated[int, Field(ge=1, le=16, description="frames sampled per segment, evenly spaced")] = 2
+    max_queued: Annotated[int, Field(ge=1, le=64, description="segments waiting per camera; the oldest is dropped")] = 3
+
+
+class BeliefConfig(Section):
+    """How surprise is computed (see docs: facts of the method in paper and published code)."""
+
+    window_segments: Annotated[int, Field(ge=1, le=64, description="W: segments the model still sees")] = 8
+    num_hypotheses: Annotated[int, Field(ge=1, le=16, description="N")] = 6
+    max_hypothesis_tokens: Annotated[int, Field(ge=4, le=128)] = 25
+    max_caption_tokens: Annotated[int, Field(ge=4, le=256)] = 30
+    temperature: Annotated[float, Field(gt=0, le=5)] = 1.0
+    temperature_spread: Annotated[float, Field(ge=0, le=1, description="drawn anew per hypothesis, +-")] = 0.1
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    top_p_spread: Annotated[float, Field(ge=0, le=0.5, description="drawn anew per hypothesis, +-")] = 0.05
+    posterior: Annotated[Literal["nll", "verify"], Field(description="nll: the paper; verify: the published code")] = "nll"
+    length_normalised: Annotated[bool, Field(description="NLL per token as published, or summed")] = False
+    complete: Annotated[bool, Field(description="add what was seen to the hypotheses, so that it can gain mass")] = True
+    tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
+    max_age_segments: Annotated[int, Field(ge=1, le=3600, description="hypotheses are sampled anew at this age")] = 1
+    refresh_nats: Annotated[float, Field(ge=0, description="and whenever surprise exceeded this")] = 0.5
+    summary_words: Annotated[int, Field(ge=0, le=1000, description="budget of H_t; 0 switches memory off")] = 24
+
+
+class ModelConfig(Section):
+    """Which Video-LLM, and where it runs."""
+
+    name: Annotated[str, Field(description="nano (built in), a local folder, or a Hugging Face id")] = "nano"
+    device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1")] = "auto"
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: float32 on CPU")] = "auto"
+    frame_width_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
+    frame_height_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
+    threads: Annotated[int, Field(ge=0, le=256, description="CPU threads of the engine; 0: torch's choice")] = 0
+    seed: Annotated[int, Field(ge=0, description="of all sampling")] = 0
+
+
+class EventConfig(Section):
+    """When surprise becomes an event: a robust running quantile per camera, with hysteresis and cooldown."""
+
+    quantile: Annotated[float, Field(gt=0, lt=1, description="of recent surprise; above it is unusual")] = 0.98
+    memory_segments: Annotated[int, Field(ge=16, le=100_000, description="recent surprises the quantile sees")] = 900
+    learning_segments: Annotated[int, Field(ge=1, le=10_000, description="before this many the floor alone counts")] = 30
+    floor_nats: Annotated[float, Field(ge=0, description="never alert below this")] = 2.0
+    hysteresis: Annotated[float, Field(gt=0, le=1, description="an event ends below threshold times this")] = 0.5
+    quiet_segments: Annotated[int, Field(ge=1, le=600, description="quiet segments in a row that end an event")] = 2
+    max_event_segments: Annotated[int, Field(ge=2, le=3600, description="a longer event is ended and counted")] = 60
+    cooldown_seconds: Annotated[float, Field(ge=0, le=86_400, description="after an end, before the next start")] = 5.0
+
+
+class StoreConfig(Section):
+    """The SQLite database: everything that was observed, and the outbox."""
+
+    path: Annotated[str, Field(description="file; its folder is made when missing")] = "streamspike-data/streamspike.db"
+    keyframe_width_px: Annotated[int, Field(ge=64, le=4096)] = 480
+    keep_days: Annotated[float, Field(gt=0, description="observations older than this are deleted; events are kept")] = 14.0
+
+
+class MqttConfig(Section):
+    """The broker. Without a url nothing is published; events stay in the store."""
+
+    url: Annotated[
+        SecretStr | None, Field(description="mqtt://user:password@host:1883 or mqtts://host:8883; null: no broker")
+    ] = None
+    username: str | None = None
+    password_file: Annotated[str | None, Field(description="file with the password alone")] = None
+    ca_file: Annotated[str | None, Field(description="CA of a private broker")] = None
+    client_id: str | None = None
+    topic: Annotated[str, Field(pattern=r"^[^#+/\s][^#+\s]*[^#+/\s]$", description="prefix of all topics")] = "streamspike"
+    timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
+    backoff_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+
+class Config(Section):
+    """The root."""
+
+    cameras: tuple[CameraConfig, ...] = ()
+    ingest: IngestConfig = IngestConfig()
+    segment: SegmentConfig = SegmentConfig()
+    belief: BeliefConfig = BeliefConfig()
+    model: ModelConfig = ModelConfig()
+    events: EventConfig = EventConfig()
+    store: StoreConfig = StoreConfig()
+    mqtt: MqttConfig = MqttConfig()
+
+    @model_validator(mode="after")
+    def _unique_cameras(self) -> Config:
+        ids = [camera.id for camera in self.cameras]
+        for camera_id in ids:
+            if ids.count(camera_id) > 1:
+                raise ValueError(f"two cameras are called {camera_id!r}; ids must be unique")
+        return self
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML file.
+
+    Raises:
+        ConfigError: unreadable, not YAML, an unknown key or a bad value; says where and what would be valid.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the config file {path}: {error}") from error
+    try:
+        tree = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" (line {where.line + 1})" if where is not None else ""
+        raise ConfigError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from error
+    return parse_config({} if tree is None else tree, str(path))
+
+
+def parse_config(tree: object, origin: str) -> Config:
+    """Validate a tree of plain values; `origin` names it in errors. Raises ConfigError."""
+    if not isinstance(tree, Mapping):
+        raise ConfigError(f"{origin}: the top level must be a mapping such as 'cameras: [...]'")
+    try:
+        return Config.model_validate(expand_environment(tree, origin))
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: " + "; ".join(_explain(item) for item in error.errors())) from error
+
+
+def expand_environment(value: Any, origin: str) -> Any:
+    """Replace ${NAME} in strings by environment variables, so that passwords need not stand in the file."""
+    import os
+
+    if isinstance(value, Mapping):
+        return {key: expand_environment(item, origin) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [expand_environment(item, origin) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def substitute(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise ConfigError(f"{origin}: the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", substitute, value)
+
+
+def _explain(item: Any) -> str:
+    """One validation error as a phrase; never shows the value, which may be a secret."""
+    location = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
+    path = ".".join(str(part) for part in location) or "config"
+    if item["type"] != "extra_forbidden":
+        message = item["msg"].removeprefix("Value error, ")
+        return f"{path}: {message}"
+    section = _section_at(location[:-1])
+    nearest = difflib.get_close_matches(str(location[-1]), list(section.model_fields), n=1, cutoff=0.5)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; valid keys: {', '.join(section.model_fields)}"
+    return f"unknown key {path!r}{hint}"
+
+
+def _section_at(location: list[Any]) -> type[Section]:
+    section: type[Section] = Config
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        candidates = [annotation, *get_args(annotation)]
+        section = next((c for c in candidates if isinstance(c, type) and issubclass(c, Section)), section)
+    return section
