@@ -1,0 +1,107 @@
+"""From log-likelihoods to beliefs, and from two beliefs to surprise in nats.
+
+Everything is float64 and in log space: a hypothesis of probability 1e-400 still has a finite share in the divergence.
+
+- paper (`nll`): prior and posterior are each softmax(log-likelihood / tau), before and after the observation.
+- published code (`verify`): Bayes' rule with the model as judge, log P' = log P + log L - logsumexp, where L is the
+  probability that the hypothesis is true of the newest segment. L is used as it is, without tau or length normalisation.
+
+Surprise is KL(posterior || prior) (Itti and Baldi, 2005). The closed set of hypotheses is all the model believes in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from streamspike.config import BeliefConfig
+from streamspike.core import Assessment, Scores
+
+LogBelief = NDArray[np.float64]
+"""(N,) log-probabilities; their exponentials sum to 1."""
+
+
+class Measure(NamedTuple):
+    """What an assessment says about one segment."""
+
+    prior: tuple[float, ...]
+    posterior: tuple[float, ...]
+    surprise_nats: float
+    jensen_shannon: float
+
+
+def log_softmax(scores: ArrayLike, tau: float = 1.0) -> LogBelief:
+    """Beliefs in proportion to exp(score / tau).
+
+    Raises:
+        ValueError: no scores, or one that is not finite (a broken model; a softmax would hide it).
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"beliefs need finite log-likelihoods of at least one hypothesis: {values = }")
+    # The maximum is taken off before the division, so that a tiny tau cannot overflow.
+    shifted = (values - values.max()) / tau
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()), dtype=np.float64)
+
+
+def bayes_posterior(log_prior: LogBelief, log_likelihood: ArrayLike) -> LogBelief:
+    """Bayes' rule: prior times the probability that each hypothesis is true, renormalised."""
+    likelihood = np.asarray(log_likelihood, dtype=np.float64)
+    if likelihood.shape != log_prior.shape:
+        raise ValueError(f"one likelihood per hypothesis: {likelihood.shape = }, {log_prior.shape = }")
+    return log_softmax(log_prior + likelihood)
+
+
+def kl_nats(log_posterior: LogBelief, log_prior: LogBelief) -> float:
+    """KL(posterior || prior), clamped at 0: rounding may leave -1e-17 where beliefs are equal."""
+    return max(0.0, float(np.sum(np.exp(log_posterior) * (log_posterior - log_prior))))
+
+
+def jensen_shannon(log_posterior: LogBelief, log_prior: LogBelief) -> float:
+    """Jensen-Shannon divergence to base 2, in [0, 1]; symmetric."""
+    middle = np.logaddexp(log_posterior, log_prior) - math.log(2.0)
+    nats = (kl_nats(log_posterior, middle) + kl_nats(log_prior, middle)) / 2.0
+    return min(1.0, nats / math.log(2.0))
+
+
+def measure(assessment: Assessment, config: BeliefConfig) -> Measure:
+    """Prior, posterior and the distance between them, as the config defines beliefs.
+
+    Without hypotheses (the first segment of an epoch) there is no belief to move: empty, and a surprise of 0.
+
+    Raises:
+        ValueError: a score is not finite, or `verify` is asked of an assessment without likelihoods.
+    """
+    scores = assessment.scores
+    if not scores:
+        return Measure((), (), 0.0, 0.0)
+    log_prior = log_softmax(_normalised(scores, [s.log_prior for s in scores], config), config.tau)
+    if config.posterior == "verify":
+        log_posterior = bayes_posterior(log_prior, [_likelihood(s) for s in scores])
+    else:
+        log_posterior = log_softmax(_normalised(scores, [s.log_posterior for s in scores], config), config.tau)
+    return Measure(
+        prior=tuple(np.exp(log_prior).tolist()),
+        posterior=tuple(np.exp(log_posterior).tolist()),
+        surprise_nats=kl_nats(log_posterior, log_prior),
+        jensen_shannon=jensen_shannon(log_posterior, log_prior),
+    )
+
+
+def _normalised(scores: Sequence[Scores], sums: list[float], config: BeliefConfig) -> list[float]:
+    """Sums as they are, or per token as published."""
+    if not config.length_normalised:
+        return sums
+    return [total / score.num_tokens for score, total in zip(scores, sums, strict=True)]
+
+
+def _likelihood(score: Scores) -> float:
+    if score.log_likelihood is None:
+        raise ValueError(
+            f"posterior 'verify' needs the likelihood of {score.text!r}; the request did not ask to verify"
+        )
+    return score.log_likelihood

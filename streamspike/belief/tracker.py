@@ -1,0 +1,126 @@
+"""One camera's belief from segment to segment: its window, its memory and its hypotheses."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from dataclasses import dataclass
+
+from streamspike.belief.hypotheses import HypothesisCache
+from streamspike.belief.summary import Summary
+from streamspike.belief.surprise import measure
+from streamspike.config import BeliefConfig
+from streamspike.core import Assessment, Observation, Pixels, Request, Sampling, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A segment in the window."""
+
+    frames: tuple[Pixels, ...]
+    caption: str
+
+
+class BeliefTracker:
+    """Turns segments into requests, and assessments into observations. Not thread-safe: one owner per camera.
+
+    For each segment, `request` and then `observe`, or `skip` when nobody could answer. Everything is forgotten at a new
+    epoch, the memory too: nobody knows how long the camera was away, and the same file gives the same numbers each time.
+    """
+
+    def __init__(self, camera_id: str, config: BeliefConfig, model_name: str, seed: int) -> None:
+        """
+        Args:
+            model_name: as it appears in observations.
+            seed: of the configuration; together with camera and segment it seeds each request.
+        """
+        self._camera_id = camera_id
+        self._config = config
+        self._model_name = model_name
+        self._seed = seed
+        self._epoch: int | None = None
+        self._window: deque[_Seen] = deque()
+        self._summary = Summary(config.summary_words)
+        self._cache = HypothesisCache(config)
+        self._sampling = Sampling(
+            num_hypotheses=config.num_hypotheses,
+            max_hypothesis_tokens=config.max_hypothesis_tokens,
+            max_caption_tokens=config.max_caption_tokens,
+            temperature=config.temperature,
+            temperature_spread=config.temperature_spread,
+            top_p=config.top_p,
+            top_p_spread=config.top_p_spread,
+        )
+
+    def request(self, segment: Segment) -> Request:
+        """What to ask about a segment. This operation will not modify the tracker.
+
+        The window is empty for the first segment of an epoch: there is no prior, and the engine only captions.
+        """
+        same = segment.epoch == self._epoch
+        return Request(
+            camera_id=self._camera_id,
+            epoch=segment.epoch,
+            index=segment.index,
+            window=tuple(seen.frames for seen in self._window) if same else (),
+            observation=_pixels(segment),
+            summary=self._summary.text if same else "",
+            hypotheses=self._cache.current(segment.epoch),
+            sampling=self._sampling,
+            seed=request_seed(self._seed, self._camera_id, segment.index),
+            complete=self._config.complete,
+            verify=self._config.posterior == "verify",
+        )
+
+    def observe(self, segment: Segment, assessment: Assessment) -> Observation:
+        """Update the belief with the engine's answer to `request(segment)`; the segment enters the window."""
+        self._enter(segment.epoch)
+        measured = measure(assessment, self._config)
+        observation = Observation(
+            camera_id=self._camera_id,
+            epoch=segment.epoch,
+            index=segment.index,
+            start_seconds=segment.start_seconds,
+            end_seconds=segment.end_seconds,
+            started_at=segment.started_at,
+            hypotheses=tuple(score.text for score in assessment.scores),
+            prior=measured.prior,
+            posterior=measured.posterior,
+            surprise_nats=measured.surprise_nats,
+            jensen_shannon=measured.jensen_shannon,
+            caption=assessment.caption,
+            summary=self._summary.text,
+            motion=segment.motion,
+            model=self._model_name,
+            stage_seconds=assessment.stage_seconds,
+        )
+        if assessment.scores:
+            self._cache.store(segment.epoch, assessment, measured.surprise_nats)
+        self._remember(_Seen(_pixels(segment), assessment.caption))
+        return observation
+
+    def skip(self, segment: Segment) -> None:
+        """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
+        self._enter(segment.epoch)
+        self._remember(_Seen(_pixels(segment), caption=""))
+
+    def _enter(self, epoch: int) -> None:
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._window.clear()
+        self._summary.clear()
+
+    def _remember(self, seen: _Seen) -> None:
+        self._window.append(seen)
+        while len(self._window) > self._config.window_segments:
+            self._summary.append(self._window.popleft().caption)
+
+
+def request_seed(seed: int, camera_id: str, index: int) -> int:
+    """A seed for one segment of one camera, in [0, 2**32): the same in every process, unlike `hash`."""
+    return zlib.crc32(f"{seed}/{camera_id}/{index}".encode())
+
+
+def _pixels(segment: Segment) -> tuple[Pixels, ...]:
+    return tuple(frame.pixels for frame in segment.frames)
