@@ -1,0 +1,60 @@
+"""The empty scene: street, room or yard, painted once per camera and then only copied."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from streamspike.core import Pixels
+from streamspike.world.brush import Brush, Colour, mix, shade, texture
+from streamspike.world.places import paint_room, paint_street, paint_yard
+from streamspike.world.scene import Camera, Lane, Scene
+
+PLACES = {"street": paint_street, "room": paint_room, "yard": paint_yard}
+
+
+def backdrop_of(scene: Scene, seed: int, width_px: int, height_px: int) -> Pixels:
+    """The backdrop of this camera, (height_px, width_px, 3) uint8 RGB; shared between callers and not to be written to."""
+    props = tuple(sorted(scene.props.items()))
+    return _painted(scene.name, scene.seed, scene.camera, scene.lanes, props, seed, width_px, height_px)
+
+
+@lru_cache(maxsize=16)
+def _painted(
+    name: str,
+    scene_seed: int,
+    camera: Camera,
+    lanes: tuple[Lane, ...],
+    props: tuple[tuple[str, float], ...],
+    seed: int,
+    width_px: int,
+    height_px: int,
+) -> Pixels:
+    """A cache needs arguments that can be compared, which a scene with its dict of props cannot."""
+    scene = Scene(name, scene_seed, camera, lanes, dict(props))
+    rng = np.random.default_rng([seed, scene_seed, 2])
+    sky: Colour = mix((150, 180, 214), (206, 208, 210), rng.uniform())
+    canvas = np.empty((height_px, width_px, 3), np.uint8)
+    canvas[:] = shade(sky, 0.95)
+    PLACES[name](Brush(canvas, camera), scene, rng)
+    finished = _weather(canvas, rng)
+    finished.flags.writeable = False
+    return finished
+
+
+def _weather(canvas: Pixels, rng: np.random.Generator) -> Pixels:
+    """Stains, grain, light that falls off to the edges, and the colour of the hour."""
+    height_px, width_px = canvas.shape[:2]
+    field = texture(
+        rng, height_px, width_px, ((3, 4, 0.035), (9, 12, 0.03), (36, 32, 0.03), (120, 90, 0.035), (300, 240, 0.03))
+    )
+    vs, us = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
+    slope = rng.uniform(-0.1, 0.1) * us + rng.uniform(-0.06, 0.06) * vs
+    field += 1.0 + slope - rng.uniform(0.08, 0.2) * (us * us + vs * vs)
+    hour = np.array(
+        rng.choice([(1.0, 1.0, 1.0), (1.06, 0.99, 0.88), (0.9, 0.97, 1.08), (0.82, 0.84, 0.92)]), np.float32
+    )
+    lit = canvas.astype(np.float32) * field[..., None] * hour
+    return cv2.convertScaleAbs(lit)

@@ -1,0 +1,105 @@
+"""What the camera itself adds: exposure and white balance that drift, sensor noise, blur, compression, a clock, a hand."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from streamspike.core import Pixels
+from streamspike.world.brush import texture
+
+TRACE = 0.09
+"""Of the light, what remains when the lights are out."""
+MARGIN_PX = 64
+"""The noise tile is larger than the picture by this; each frame cuts its own window from it."""
+
+
+class Lens:
+    """Sensor, processor and glass of one camera. Pure: never keeps anything from one frame for the next."""
+
+    def __init__(self, seed: int, width_px: int, height_px: int) -> None:
+        rng = np.random.default_rng([seed, 3])
+        self._width_px, self._height_px = width_px, height_px
+        self._grain = rng.uniform(1.2, 4.5)
+        self._gamma = rng.uniform(0.88, 1.16)
+        self._gain = rng.uniform(0.84, 1.12)
+        self._lift = rng.uniform(0.0, 14.0)
+        self._tint = 1.0 + rng.uniform(-0.07, 0.07, 3)
+        self._drift = rng.uniform(0, 2 * math.pi, 4)
+        self._drift_seconds = rng.uniform((17, 23, 31, 41), (60, 80, 90, 120))
+        quality = int(rng.integers(35, 91))
+        # A small picture is a large one averaged down, which hides most of what compression did to it; and compressing
+        # is most of its cost.
+        small = width_px < 200
+        compressed = rng.uniform() < (0.3 if small else 1.0)
+        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, min(quality + 35, 95) if small else quality] if compressed else None
+        if self._jpeg is not None and small:
+            self._jpeg += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+        self._sigma = rng.uniform(0.0, 1.1) * width_px / 640
+        clock = rng.uniform() < 0.45
+        self._clock_at = (float(rng.choice([0.03, 0.66])), float(rng.choice([0.055, 0.96]))) if clock else None
+        self._clock_starts = int(rng.integers(0, 86400))
+        shape = height_px + MARGIN_PX, width_px + MARGIN_PX
+        luma = rng.standard_normal((*shape, 1), np.float32)
+        chroma = rng.standard_normal((*shape, 3), np.float32)
+        self._noise = np.clip(128 + 24 * luma + 9 * chroma, 0, 255).astype(np.uint8)
+        weave = texture(rng, height_px, width_px, ((4, 5, 14.0), (10, 13, 8.0), (40, 50, 4.0)))
+        skin = np.array((52, 34, 28), np.float32) if rng.uniform() < 0.5 else np.array((34, 36, 42), np.float32)
+        self._cover = np.clip(skin + weave[..., None], 2, 120).astype(np.uint8)
+        self._cover_from = rng.uniform(0, 2 * math.pi)
+
+    def cover(self, picture: Pixels, cover: float, seconds: float) -> Pixels:
+        """The picture behind a hand or a cloth that slides in from one side; all of it at cover = 1."""
+        ys, xs = np.mgrid[0:12, 0:16].astype(np.float32)
+        angle = self._cover_from
+        side = ((xs - 7.5) / 7.5 * math.cos(angle) + (ys - 5.5) / 5.5 * math.sin(angle)) / 3.0 + 0.5
+        wobble = 0.02 * math.sin(seconds * 2.1)
+        alpha = np.clip((cover * 1.5 + wobble - side * 0.75 - 0.1) / 0.3, 0, 1) if cover < 1 else np.ones_like(side)
+        mask = cv2.resize(
+            (alpha * 255).astype(np.uint8), (self._width_px, self._height_px), interpolation=cv2.INTER_LINEAR
+        )
+        weights = cv2.merge((mask, mask, mask))
+        veil: Pixels = cv2.add(
+            cv2.multiply(picture, 255 - weights, scale=1 / 255), cv2.multiply(self._cover, weights, scale=1 / 255)
+        )
+        return veil
+
+    def expose(self, picture: Pixels, seconds: float, light: float, rng: np.random.Generator) -> Pixels:
+        """From light to the delivered frame. `rng` is the frame's own."""
+        if self._sigma > 0.3:
+            picture = cv2.GaussianBlur(picture, (0, 0), self._sigma)
+        picture = cv2.LUT(picture, self._curve(seconds, light))
+        grain = self._grain * (1.0 + 1.6 * (1.0 - light))
+        top, left = rng.integers(0, MARGIN_PX, 2)
+        noise = self._noise[top : top + self._height_px, left : left + self._width_px]
+        picture = cv2.addWeighted(picture, 1.0, noise, grain / 24, -128 * grain / 24)
+        if self._clock_at is not None:
+            self._write_clock(picture, seconds)
+        if self._jpeg is None:
+            return picture
+        # RGB goes in as if it were BGR and comes out the same way: the artefacts are those of any other camera.
+        _, jpeg = cv2.imencode(".jpg", picture, self._jpeg)
+        decoded: Pixels = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+        return decoded
+
+    def _curve(self, seconds: float, light: float) -> Pixels:
+        """(1, 256, 3) lookup table: light, exposure, white balance and gamma in one."""
+        waves = np.sin(2 * math.pi * seconds / self._drift_seconds + self._drift)
+        gain = self._gain * (1.0 + 0.05 * waves[0]) * (TRACE + (1 - TRACE) * max(light, 0.0) ** 1.5)
+        balance = self._tint * (1.0 + 0.03 * waves[1:])
+        if light < 1.0:
+            balance = balance * (1.0 + (1.0 - light) * np.array((-0.12, 0.0, 0.22)))
+        ramp = (np.arange(256) / 255) ** self._gamma * 255
+        table = (ramp[:, None] * gain * balance + self._lift * min(1.0, 0.4 + light)) * 1.0
+        return np.clip(table, 0, 255).astype(np.uint8)[None]
+
+    def _write_clock(self, picture: Pixels, seconds: float) -> None:
+        now = (self._clock_starts + int(seconds)) % 86400
+        text = f"{now // 3600:02d}:{now // 60 % 60:02d}:{now % 60:02d}"
+        assert self._clock_at is not None
+        x, y = int(self._clock_at[0] * self._width_px), int(self._clock_at[1] * self._height_px)
+        size = max(self._width_px / 1100, 0.22)
+        for colour, offset in (((20, 20, 20), 1), ((245, 245, 245), 0)):
+            cv2.putText(picture, text, (x + offset, y + offset), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)

@@ -1,0 +1,324 @@
+"""What moves or flickers in front of a camera without being anybody's business: weather, light, plants, insects.
+
+A nuisance has a calm state (level 0) and a loud one (level about 1). It is a function of time and of the frame's own
+random generator, never of the frames before.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamspike.core import Pixels
+from streamspike.world.brush import fill
+from streamspike.world.scene import Scene
+
+
+class Wobble:
+    """Smooth random function of time in [-1, 1], `rate` new values a second."""
+
+    def __init__(self, rng: np.random.Generator, rate: float) -> None:
+        self._values = rng.uniform(-1, 1, 256)
+        self._rate = rate
+
+    def at(self, seconds: float) -> float:
+        place = seconds * self._rate
+        k = math.floor(place)
+        part = place - k
+        part = part * part * (3 - 2 * part)
+        return float(self._values[k % 256] * (1 - part) + self._values[(k + 1) % 256] * part)
+
+    def step(self, seconds: float) -> float:
+        """The same without the smoothing: jumps."""
+        return float(self._values[math.floor(seconds * self._rate) % 256])
+
+
+def spread(field: NDArray[np.float32], picture: Pixels) -> Pixels:
+    """A coarse (rows, columns) or (rows, columns, 3) field of [0, 255] at the size of the picture, three channels."""
+    if field.ndim == 2:
+        field = np.repeat(field[..., None], 3, axis=2)
+    coarse = np.clip(field, 0, 255).astype(np.uint8)
+    full: Pixels = cv2.resize(coarse, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return full
+
+
+def coarse_grid() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Centres of a 24 x 32 grid over the picture: u and v in [0, 1]."""
+    vs, us = np.mgrid[0:24, 0:32].astype(np.float32)
+    return us / 31, vs / 23
+
+
+def overlay(picture: Pixels, sprite: Pixels, alpha: Pixels, left: int, top: int) -> None:
+    """Blend a sprite, whose colours are already multiplied by alpha, into the picture. Modifies picture."""
+    height, width = picture.shape[:2]
+    x0, y0 = max(left, 0), max(top, 0)
+    x1, y1 = min(left + sprite.shape[1], width), min(top + sprite.shape[0], height)
+    if x1 <= x0 or y1 <= y0:
+        return
+    cut = slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+    patch = picture[y0:y1, x0:x1]
+    picture[y0:y1, x0:x1] = cv2.add(cv2.multiply(patch, 255 - alpha[cut], scale=1 / 255), sprite[cut])
+
+
+class Clouds:
+    """A shadow edge that crosses the picture, there and back in a burst; hardly any change when calm."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        angle = rng.uniform(-0.6, 0.6) + (math.pi if rng.uniform() < 0.5 else 0.0)
+        us, vs = coarse_grid()
+        self._place = (us - 0.5) * math.cos(angle) + (vs - 0.5) * math.sin(angle) * 0.6
+        self._depth = rng.uniform(0.3, 0.5)
+        self._wobble = Wobble(rng, 1.7)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        if level <= 0:
+            return picture
+        edge = 0.55 * self._wobble.at(seconds)
+        dark = np.clip((self._place - edge) / 0.25 + 0.5, 0, 1) * self._depth * min(level, 1.2)
+        shadowed: Pixels = cv2.multiply(picture, spread(255 * (1 - dark), picture), scale=1 / 255)
+        return shadowed
+
+
+class Flicker:
+    """Automatic gain that hunts, or a lamp about to fail: everything jumps in brightness."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._jumps = Wobble(rng, rng.uniform(2.5, 5.0))
+        self._span = rng.uniform(0.2, 0.36)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        gain = 1.0 + self._span * level * self._jumps.step(seconds) + 0.012 * self._jumps.at(seconds * 0.3)
+        jumped: Pixels = cv2.convertScaleAbs(picture, alpha=gain)
+        return jumped
+
+
+class Branches:
+    """Twigs with leaves in an upper corner; gusts throw them about."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._left = bool(rng.uniform() < 0.5)
+        width, height = int(width_px * rng.uniform(0.4, 0.62)), int(height_px * rng.uniform(0.3, 0.42))
+        sprite, alpha = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
+        leaf = rng.uniform((28, 62, 18), (110, 130, 50))
+        for _ in range(110):
+            far = rng.uniform() ** 0.8
+            x, y = far * width * 0.95, rng.uniform(0, 1.05 - far) * height * 0.95
+            across, angle = width * rng.uniform(0.025, 0.05), rng.uniform(0, math.pi)
+            turn = np.array([(math.cos(angle), math.sin(angle)), (-math.sin(angle) * 0.45, math.cos(angle) * 0.45)])
+            diamond = np.array([(1, 0), (0.3, 0.9), (-1, 0), (0.3, -0.9)]) @ turn * across + (x, y)
+            fill(sprite, diamond, tuple(int(c) for c in leaf * rng.uniform(0.45, 1.35)))
+            fill(alpha, diamond, (255, 255, 255))
+        if not self._left:
+            sprite, alpha = sprite[:, ::-1].copy(), alpha[:, ::-1].copy()
+        self._sprite, self._alpha = sprite, alpha
+        self._sway, self._bob, self._rest = Wobble(rng, 2.6), Wobble(rng, 3.3), Wobble(rng, 0.7)
+        self._width_px = width_px
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        height, width = self._sprite.shape[:2]
+        sway = (0.008 * self._rest.at(seconds) + 0.13 * level * self._sway.at(seconds)) * self._width_px
+        bob = (0.005 * self._rest.at(seconds + 9) + 0.1 * level * self._bob.at(seconds)) * self._width_px
+        shear = 0.25 * level * self._bob.at(seconds + 31)
+        anchor = 0.0 if self._left else float(width)
+        matrix = np.array([(1.0, shear, sway), (shear, 1.0, bob - shear * anchor)])
+        size = width, height
+        leaves = cv2.warpAffine(self._sprite, matrix, size)
+        alpha = cv2.warpAffine(self._alpha, matrix, size)
+        overlay(picture, leaves, alpha, 0 if self._left else picture.shape[1] - width, 0)
+        return picture
+
+
+class Rain:
+    """Streaks of rain or flakes of snow: a drizzle, and downpours."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._snow = bool(rng.uniform() < 0.4)
+        self._slant = rng.uniform(-0.35, 0.35)
+        self._bright = int(rng.uniform(60, 100))
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        height, width = picture.shape[:2]
+        count = int(5 + 105 * level)
+        layer = np.zeros((height, width), np.uint8)
+        places = rng.uniform(0, 1, (count, 2)) * (width, height)
+        if self._snow:
+            big = width * 0.012
+            for (x, y), size in zip(places, rng.uniform(0.4, 1.5, count), strict=True):
+                cv2.circle(layer, (int(x * 16), int(y * 16)), int(16 * max(big * size, 0.5)), 170, -1, cv2.LINE_AA, 4)
+        else:
+            long = rng.uniform(0.06, 0.2, (count, 1)) * height
+            lines = np.stack([places, places + long * (self._slant, 1.0)], axis=1)
+            fixed = np.rint(lines * 16).astype(np.int32)
+            cv2.polylines(layer, list(fixed), False, self._bright, max(width // 300, 1), cv2.LINE_AA, 4)
+        wet: Pixels = cv2.add(picture, cv2.merge((layer, layer, layer)))
+        return wet
+
+
+class Headlights:
+    """The beam of a car that is out of the picture sweeps over the scene, several times in a burst."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._us, self._vs = coarse_grid()
+        self._v = rng.uniform(0.25, 0.65)
+        self._sweep = Wobble(rng, 1.6)
+        self._warm = np.array((1.0, rng.uniform(0.85, 0.95), rng.uniform(0.6, 0.85)), np.float32)
+        self._wide = rng.uniform(0.12, 0.2)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        if level <= 0:
+            return picture
+        u = 0.5 + 0.75 * self._sweep.at(seconds)
+        spot = np.exp(-(((self._us - u) / self._wide) ** 2) - ((self._vs - self._v) / 0.4) ** 2)
+        lit: Pixels = cv2.add(picture, spread(115 * level * spot[..., None] * self._warm, picture))
+        return lit
+
+
+class Television:
+    """A screen outside the picture throws changing colours on one side of the room."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        us, vs = coarse_grid()
+        side = float(rng.choice([0.0, 1.0]))
+        self._reach = np.exp(-((us - side) ** 2) / 0.3 - (vs - 0.6) ** 2 / 0.35)
+        self._hues = [Wobble(rng, 3.7) for _ in range(3)]
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        glow = np.array([1.0 + hue.step(seconds) for hue in self._hues], np.float32)
+        field = self._reach[..., None] * (glow * (3.0 + 58.0 * level))
+        lit: Pixels = cv2.add(picture, spread(field, picture))
+        return lit
+
+
+class Curtain:
+    """A thin curtain at the side of the picture that the wind blows in."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._left = bool(rng.uniform() < 0.5)
+        self._colour = rng.uniform((120, 110, 90), (235, 225, 215))
+        self._blow, self._folds = Wobble(rng, 2.2), Wobble(rng, 1.3)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        height, width = picture.shape[:2]
+        reach = 0.07 + 0.01 * self._folds.at(seconds) + level * (0.16 + 0.2 * self._blow.at(seconds))
+        folds = 5
+        for k in reversed(range(folds)):
+            outer, inner = max(reach, 0.02) * (k + 1) / folds, max(reach, 0.02) * k / folds
+            hem = 0.72 + 0.06 * level * self._blow.at(seconds + k * 0.7)
+            drift = 0.6 + 0.4 * k / folds
+            quad = np.array([(inner * drift, -0.02), (outer * drift, -0.02), (outer, hem), (inner, hem + 0.01)])
+            if not self._left:
+                quad[:, 0] = 1 - quad[:, 0]
+            colour = self._colour * (0.72 + 0.28 * ((k + round(4 * self._folds.at(seconds))) % 2))
+            fill(picture, quad * (width, height), tuple(int(c) for c in colour))
+        return picture
+
+
+class Flag:
+    """A striped flag at the edge of the picture, limp or flapping."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        self._left = bool(rng.uniform() < 0.5)
+        self._v = rng.uniform(0.02, 0.12)
+        self._colours = rng.uniform(30, 240, (3, 3))
+        self._wind = Wobble(rng, 2.8)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        height, width = picture.shape[:2]
+        long = 0.08 + level * 0.2 * (1 + 0.6 * self._wind.at(seconds))
+        columns = np.linspace(0, 1, 6)
+        wave = (0.008 + 0.07 * level) * np.sin(columns * 5 - seconds * (2.0 + 11.0 * level)) * columns
+        droop = (1.0 - min(level, 1.0)) * 0.12 * columns
+        xs = 0.02 + long * columns
+        if not self._left:
+            xs = 1 - xs
+        band = 0.07 + 0.03 * min(level, 1.0)
+        for k, colour in enumerate(self._colours):
+            top = self._v + wave + droop + band * k
+            outline = np.concatenate([np.stack([xs, top], 1), np.stack([xs, top + band], 1)[::-1]]) * (width, height)
+            fill(picture, outline, tuple(int(c) for c in colour), convex=False)
+        pole = 0.015 if self._left else 0.985
+        corners = np.array([(pole - 0.006, 0), (pole + 0.006, 0), (pole + 0.006, 0.7), (pole - 0.006, 0.7)])
+        fill(picture, corners * (width, height), (92, 94, 98))
+        return picture
+
+
+class Insect:
+    """A fly or a spider on the glass: near, dark, out of focus, and quick."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        across = max(int(width_px * rng.uniform(0.26, 0.4)), 8)
+        alpha = np.zeros((across, across), np.uint8)
+        middle = across / 2
+        for k in range(6):
+            angle = math.radians(30 + 60 * k + rng.uniform(-12, 12))
+            far = middle * 0.85
+            foot = int(middle + far * math.cos(angle)), int(middle + far * math.sin(angle))
+            cv2.line(alpha, (int(middle), int(middle)), foot, 170, max(across // 20, 1), cv2.LINE_AA)
+        axes = int(middle * 0.58), int(middle * 0.36)
+        cv2.ellipse(alpha, (int(middle), int(middle)), axes, rng.uniform(0, 180), 0, 360, 240, -1, cv2.LINE_AA)
+        alpha = cv2.GaussianBlur(alpha, (0, 0), across / 26)
+        self._alpha: Pixels = cv2.merge((alpha, alpha, alpha))
+        self._sprite: Pixels = cv2.multiply(self._alpha, (26 / 255, 22 / 255, 20 / 255, 0))
+        self._x, self._y = Wobble(rng, 2.3), Wobble(rng, 2.7)
+
+    def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
+        if level <= 0:
+            return picture
+        height, width = picture.shape[:2]
+        across = self._alpha.shape[0]
+        left = int(width * (0.5 + 0.5 * self._x.at(seconds)) - across / 2)
+        top = int(height * (0.42 + 0.45 * self._y.at(seconds)) - across / 2)
+        overlay(picture, self._sprite, self._alpha, left, top)
+        return picture
+
+
+class Convoy:
+    """Far traffic behind everything that matters: passers-by when calm, a train or lorries in a burst."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        far = scene.lanes[-1].z + (3.4 if scene.name == "street" else 5.5)
+        self._foot = scene.camera.project(0, 0.0, far)[1]
+        self._person = scene.camera.project(0, 1.7, far)[1] - self._foot
+        self._train = scene.camera.project(0, 4.2, far)[1] - self._foot
+        self._colours = rng.uniform(40, 220, (8, 3))
+        self._speeds = rng.uniform(0.03, 0.09, 3) * rng.choice([-1, 1], 3)
+        self._phases = rng.uniform(0, 1, 3)
+        self._fast = rng.uniform(1.3, 2.2) * float(rng.choice([-1, 1]))
+
+    def draw(self, canvas: Pixels, seconds: float, level: float) -> None:
+        """Modifies canvas."""
+        size = np.array((canvas.shape[1], canvas.shape[0]), np.float64)
+        for k in range(3):
+            u = (self._phases[k] + seconds * self._speeds[k]) % 1.2 - 0.1
+            wide = -self._person * 0.16
+            bob = 0.03 * self._person * math.sin(seconds * 9 + k)
+            corners = [(u - wide, 0), (u + wide, 0), (u + wide * 0.9, 0.85), (u, 1.0), (u - wide * 0.9, 0.85)]
+            outline = np.array([(x, self._foot + bob + y * self._person) for x, y in corners]) * size
+            fill(canvas, outline, tuple(int(c) for c in self._colours[k] * 0.6))
+        if level <= 0:
+            return
+        wagon = 0.3
+        offset = (seconds * self._fast) % (2 * wagon)
+        for k in range(-3, 6):
+            left = k * wagon + offset
+            colour = self._colours[3 + k % 2] * (0.5 if k % 2 else 1.0) + (0 if k % 2 else 40)
+            self._block(canvas, size, left, left + wagon * 0.94, 0.08, 1.0, colour)
+            for window in range(3):
+                x = left + wagon * (0.1 + 0.29 * window)
+                self._block(canvas, size, x, x + wagon * 0.18, 0.5, 0.85, 255 - colour * 0.8)
+
+    def _block(
+        self,
+        canvas: Pixels,
+        size: NDArray[np.float64],
+        x0: float,
+        x1: float,
+        low: float,
+        high: float,
+        colour: NDArray[np.float64],
+    ) -> None:
+        y0, y1 = self._foot + low * self._train, self._foot + high * self._train
+        fill(canvas, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) * size, tuple(int(min(c, 255)) for c in colour))

@@ -1,0 +1,234 @@
+"""Snapshot to pixels: the simulated camera's picture, and the dense truth about what is where in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamspike.core import Pixels
+from streamspike.world.ambience import Ambience
+from streamspike.world.backdrop import backdrop_of
+from streamspike.world.brush import ONE, SHIFT, shade
+from streamspike.world.lens import Lens
+from streamspike.world.scene import KINDS, Body, Scene, Snapshot
+from streamspike.world.vehicles import parts_of
+
+cv2.setNumThreads(1)  # many painters run side by side, and a process forked after OpenCV's threads have started hangs
+
+SMALL_PX = 200
+"""Pictures narrower than this are drawn at twice the size and averaged down, so that small things stay smooth."""
+BLIND = 0.9
+"""From this cover or more on, nothing is visible and no body has a box."""
+CELL_PART = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Where a body is in the picture, each coordinate in [0, 1], x1 > x0 and y1 > y0."""
+
+    body_id: int
+    kind: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A body's polygons in canvas pixels."""
+
+    body: Body
+    corners: tuple[NDArray[np.float64], ...]
+    colours: tuple[tuple[int, int, int], ...]
+    styles: tuple[tuple[bool, int, bool], ...]
+    """(outlined, line thickness in pixels or 0 when filled, convex) of each polygon."""
+    shadow: NDArray[np.float64]
+    """(N, 2), the dark patch on the ground."""
+    low: tuple[float, float]
+    high: tuple[float, float]
+
+
+class Painter:
+    """Draws one camera. The same snapshot gives the same pixels whatever was painted before.
+
+    Args:
+        scene: place and camera geometry.
+        seed: colours, texture, weather, noise: another seed is another camera at the same place.
+        width_px: any size from 96 x 72 to 1920 x 1080; if width / height is not `scene.camera.aspect` the picture is
+            squashed, as a player that ignores the aspect would.
+        height_px: see width_px.
+        ambience: weather, flicker and whatever else moves without anything happening.
+    """
+
+    def __init__(self, scene: Scene, seed: int, width_px: int, height_px: int, ambience: bool = True) -> None:
+        self.scene = scene
+        self.seed = seed
+        self.width_px = width_px
+        self.height_px = height_px
+        factor = 2 if width_px < SMALL_PX else 1
+        self._width, self._height = width_px * factor, height_px * factor
+        self._backdrop = backdrop_of(scene, seed, self._width, self._height)
+        self._ambience = Ambience(scene, seed, width_px, height_px) if ambience else None
+        self._lens = Lens(seed, width_px, height_px)
+        self._shapes: tuple[Snapshot, list[Shape]] | None = None
+
+    def paint(self, snapshot: Snapshot) -> Pixels:
+        """The picture of this instant, (height_px, width_px, 3) uint8 RGB, freshly allocated."""
+        rng = np.random.default_rng([self.seed, 5, max(round(snapshot.seconds * 1000), 0)])
+        canvas = self._view(snapshot)
+        if self._ambience is not None:
+            self._ambience.behind(canvas, snapshot.seconds)
+        for shape in self._shapes_of(snapshot):
+            draw(canvas, shape)
+        if self._width != self.width_px:
+            canvas = cv2.resize(canvas, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)
+        if self._ambience is not None:
+            canvas = self._ambience.front(canvas, snapshot.seconds, rng)
+        if snapshot.cover > 0:
+            canvas = self._lens.cover(canvas, snapshot.cover, snapshot.seconds)
+        return self._lens.expose(canvas, snapshot.seconds, snapshot.light, rng)
+
+    def boxes(self, snapshot: Snapshot) -> list[Box]:
+        """Every visible body, farthest first, clipped to the picture."""
+        if snapshot.cover >= BLIND:
+            return []
+        found = []
+        for shape in self._shapes_of(snapshot):
+            x0, x1 = (min(max(x / self._width, 0.0), 1.0) for x in (shape.low[0], shape.high[0]))
+            y0, y1 = (min(max(y / self._height, 0.0), 1.0) for y in (shape.low[1], shape.high[1]))
+            if x1 - x0 > 0.004 and y1 - y0 > 0.004:
+                found.append(Box(shape.body.body_id, shape.body.kind, x0, y0, x1, y1))
+        return found
+
+    def classes(self, snapshot: Snapshot, rows: int, columns: int) -> NDArray[np.int64]:
+        """(rows, columns): 1 + index in KINDS of the foremost body at each cell, 0 where there is none.
+
+        A body is at a cell if its box has the cell's centre or more than 40 % of its area.
+        """
+        grid = np.zeros((rows, columns), np.int64)
+        for box in self.boxes(snapshot):
+            across, middle_x = overlap(box.x0, box.x1, columns)
+            down, middle_y = overlap(box.y0, box.y1, rows)
+            inside = (np.outer(down, across) > CELL_PART) | np.outer(middle_y, middle_x)
+            grid[inside] = KINDS.index(box.kind) + 1
+        return grid
+
+    def _warp(self, snapshot: Snapshot) -> NDArray[np.float64] | None:
+        """(2, 3) canvas to canvas, of a knocked camera; None while it hangs straight."""
+        if snapshot.shift == (0.0, 0.0) and snapshot.roll == 0.0:
+            return None
+        matrix: NDArray[np.float64] = cv2.getRotationMatrix2D(
+            (self._width / 2, self._height / 2), -math.degrees(snapshot.roll), 1.0
+        )
+        matrix[:, 2] += (snapshot.shift[0] * self._width, snapshot.shift[1] * self._height)
+        return matrix
+
+    def _view(self, snapshot: Snapshot) -> Pixels:
+        matrix = self._warp(snapshot)
+        if matrix is None:
+            return self._backdrop.copy()
+        # What lies beyond the backdrop was never painted; a mirror image of it passes better than smeared edges.
+        view: Pixels = cv2.warpAffine(
+            self._backdrop, matrix, (self._width, self._height), borderMode=cv2.BORDER_REFLECT_101
+        )
+        return view
+
+    def _shapes_of(self, snapshot: Snapshot) -> list[Shape]:
+        """Far to near. Kept for the last snapshot: its picture, boxes and classes are asked for in a row."""
+        if self._shapes is None or self._shapes[0] is not snapshot:
+            matrix = self._warp(snapshot)
+            bodies = sorted(snapshot.bodies, key=lambda body: -body.z)
+            self._shapes = snapshot, [self._shape(body, matrix) for body in bodies]
+        return self._shapes[1]
+
+    def _shape(self, body: Body, matrix: NDArray[np.float64] | None) -> Shape:
+        """Project a body; within its own small depth the perspective is taken as affine."""
+        axes = self._axes(body, matrix)
+        parts = parts_of(body)
+        points = np.array([point for part in parts for point in part.points])
+        pixels = points @ axes[:3] + axes[3]
+        metre = float(np.hypot(axes[0, 0], axes[0, 1]))
+        ends = np.cumsum([len(part.points) for part in parts])[:-1]
+        ground = axes[3] if body.lift == 0.0 else self._axes(body, matrix, lifted=False)[3]
+        middle, half = (points[:, 0].max() + points[:, 0].min()) / 2, (points[:, 0].max() - points[:, 0].min()) / 2
+        angles = np.linspace(0, 2 * math.pi, 16, endpoint=False)
+        deep = max(0.2, float(np.abs(points[:, 2]).max())) * 1.15
+        shadow = (
+            np.outer(middle + half * 1.05 * np.cos(angles), axes[0]) + np.outer(deep * np.sin(angles), axes[2]) + ground
+        )
+        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        return Shape(
+            body,
+            tuple(np.split(pixels, ends)),
+            tuple(part.colour for part in parts),
+            tuple((part.outline, max(round(part.line * metre), 1) if part.line else 0, part.convex) for part in parts),
+            shadow,
+            (float(low[0]), float(low[1])),
+            (float(high[0]), float(high[1])),
+        )
+
+    def _axes(self, body: Body, matrix: NDArray[np.float64] | None, lifted: bool = True) -> NDArray[np.float64]:
+        """(4, 2): pixels per metre forward, up and away, and the pixel of the feet."""
+        project, lift = self.scene.camera.project, body.lift if lifted else 0.0
+        z = max(body.z, 1.5)
+        size = np.array([self._width, self._height], np.float64)
+        feet = np.array(project(body.x, lift, z)[:2]) * size
+        forward = np.array(project(body.x + body.facing, lift, z)[:2]) * size - feet
+        up = np.array(project(body.x, lift + 1.0, z)[:2]) * size - feet
+        away = (np.array(project(body.x, lift, z + 0.5)[:2]) - project(body.x, lift, z - 0.5)[:2]) * size
+        axes = np.stack([forward * body.scale, up * body.scale, away * body.scale, feet])
+        if matrix is not None:
+            axes = axes @ matrix[:, :2].T
+            axes[3] += matrix[:, 2]
+        return axes
+
+
+def overlap(low: float, high: float, cells: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How much of each of `cells` equal parts of [0, 1] the interval [low, high) covers, and whether it has the middle."""
+    starts = np.arange(cells) / cells
+    covered = np.clip(np.minimum(high, starts + 1 / cells) - np.maximum(low, starts), 0, None) * cells
+    middles = starts + 0.5 / cells
+    return covered, (middles >= low) & (middles < high)
+
+
+def draw(canvas: Pixels, shape: Shape) -> None:
+    """Shadow, then every polygon in order. Modifies canvas."""
+    height, width = canvas.shape[:2]
+    if shape.high[0] < 0 or shape.low[0] > width or shape.high[1] < 0 or shape.low[1] > height:
+        return
+    cast(canvas, shape.shadow, 0.42 / (1.0 + 1.5 * shape.body.lift))
+    rim = 2 if width < 900 else 3
+    for corners, colour, (outlined, line_px, convex) in zip(shape.corners, shape.colours, shape.styles, strict=True):
+        fixed = np.rint((corners - 0.5) * ONE).astype(np.int32)
+        if line_px:
+            cv2.polylines(canvas, [fixed], True, colour, line_px, cv2.LINE_AA, SHIFT)
+            continue
+        if outlined:
+            cv2.polylines(canvas, [fixed], True, shade(colour, 0.4), rim, cv2.LINE_AA, SHIFT)
+        if convex:
+            cv2.fillConvexPoly(canvas, fixed, colour, cv2.LINE_AA, SHIFT)
+        else:
+            cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, SHIFT)
+
+
+def cast(canvas: Pixels, outline: NDArray[np.float64], depth: float) -> None:
+    """Darken the ground under a body by `depth`, softly. Modifies canvas."""
+    height, width = canvas.shape[:2]
+    soft = max(width // 160, 1)
+    x0, y0 = (int(max(low - 2 * soft, 0)) for low in outline.min(axis=0))
+    x1, y1 = (
+        int(min(high + 2 * soft + 1, limit)) for high, limit in zip(outline.max(axis=0), (width, height), strict=True)
+    )
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    mask = np.full((y1 - y0, x1 - x0), 255, np.uint8)
+    fixed = np.rint((outline - (x0 + 0.5, y0 + 0.5)) * ONE).astype(np.int32)
+    cv2.fillConvexPoly(mask, fixed, round(255 * (1 - depth)), cv2.LINE_AA, SHIFT)
+    mask = cv2.blur(mask, (2 * soft + 1, 2 * soft + 1))
+    patch = canvas[y0:y1, x0:x1]
+    canvas[y0:y1, x0:x1] = cv2.multiply(patch, cv2.merge((mask, mask, mask)), scale=1 / 255)
