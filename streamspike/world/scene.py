@@ -92,7 +92,7 @@ class Snapshot:
     light: float = 1.0
     """1 lights on / daylight, 0 lights out (a trace of light remains)."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """How far the camera was knocked, as a part of picture width and height."""
+    """How far the camera was knocked: what was at (u, v) is now at (u + shift[0], v + shift[1])."""
     roll: float = 0.0
     """Radians the camera was rotated by."""
     cover: float = 0.0

@@ -1,0 +1,147 @@
+"""Carries out one happening: how everybody moves during the segment, and the state in which it leaves the world.
+
+Sampled twice a segment, at a quarter and at three quarters, every happening shows: it is under way by the first sample.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from streamspike.world.life import Actor, Happening, State
+from streamspike.world.mishaps import befall
+from streamspike.world.motions import arrive, become, go_on, leave, let_go, move_to, new_actor, settle
+from streamspike.world.surprises import SURPRISES
+from streamspike.world.tracks import LYING, Track, actor_track, item_track
+
+
+def act(state: State, happening: Happening, rng: Random) -> list[Track]:
+    """Advance the state by one segment, in place, and return the motion of all bodies during it.
+
+    `rng` decides only what nobody has to foresee: colours, speeds, depths, what somebody carries.
+    """
+    tracks = {actor.actor_id: actor_track(actor) for actor in state.actors}
+    tracks |= {item.item_id: item_track(item) for item in state.items}
+    concerned = (happening.actor_id, happening.other_id)
+    for actor in list(state.actors):
+        actor.age += 1
+        if actor.actor_id not in concerned:
+            go_on(state, actor, tracks[actor.actor_id])
+    for track in perform(state, happening, tracks, rng):
+        tracks[track.body_id] = track
+    for actor in state.actors:
+        settle(state, actor, tracks[actor.actor_id])
+        if actor.moving and (actor.actor_id in concerned or actor.age == 0):
+            state.pace(actor)
+    return list(tracks.values())
+
+
+def perform(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> list[Track]:
+    """The happening itself. Appends to the tracks of those concerned, returns the tracks of bodies that are new."""
+    kind = happening.kind
+    if kind in SURPRISES:
+        return befall(state, happening, tracks, rng)
+    if kind == "lights_on":
+        state.dark = False
+    elif kind == "uncovered":
+        state.covered = False
+    elif kind == "enter":
+        return [arrive(state, new_actor(state, happening.what, happening.lane, -happening.side, rng))]
+    elif kind == "roll_away":
+        roll_away(state, happening, tracks, rng)
+    elif happening.actor_id is not None:
+        actor = state.actor(happening.actor_id)
+        return act_alone(state, actor, happening, tracks, rng)
+    return []
+
+
+def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int, Track], rng: Random) -> list[Track]:
+    track = tracks[actor.actor_id]
+    match happening.kind:
+        case "leave":
+            leave(state, actor, track)
+        case "stop":
+            halt(state, actor, track)
+        case "start":
+            start(state, actor, track)
+        case "sit":
+            sit_down(state, actor, track)
+        case "get_up":
+            get_up(state, actor, track)
+        case "put_down":
+            return [put_down(state, actor, track, rng)]
+        case "pick_up":
+            item = state.item(happening.other_id)
+            state.items.remove(item)
+            tracks[item.item_id].end = 0.4
+            stoop(actor, track, item.x)
+            actor.holds = item.kind
+            track.looks.insert(2, (0.4, track.looks[1][1], item.kind, actor.facing))
+            track.looks[-1] = (0.85, track.looks[-1][1], item.kind, actor.facing)
+        case _:
+            raise AssertionError(f"nobody knows how to {happening.kind}")
+    return []
+
+
+def halt(state: State, actor: Actor, track: Track) -> None:
+    """Comes to a stand within a third of the segment."""
+    move_to(track, 0.3, actor.x + actor.facing * 0.2 * actor.speed * state.segment_seconds)
+    become(actor, "stand")
+    track.looks.append((0.3, "stand", actor.holds, actor.facing))
+
+
+def start(state: State, actor: Actor, track: Track) -> None:
+    """Sets off the way it faces, but not over the edge at once."""
+    reach, ahead = actor.ease * state.segment_seconds, max(state.ahead(actor), 0.0)
+    become(actor, "move")
+    move_to(track, 0.05, actor.x)
+    move_to(track, 1.0, actor.x + actor.facing * min(0.85 * reach, max(ahead - 0.25 * reach, 0.3 * ahead)))
+    track.looks.append((0.05, "walk" if actor.kind in ("person", "dog", "cat") else "roll", actor.holds, actor.facing))
+
+
+def sit_down(state: State, actor: Actor, track: Track) -> None:
+    """A person on the seat of the place, a cat where it is."""
+    x, z = actor.x + actor.facing * 0.15 * actor.speed * state.segment_seconds, actor.z
+    if actor.kind == "person":
+        props = state.scene.props
+        x = props.get("seat_x", props.get("bench_x", x))
+        z = props.get("seat_z", props.get("bench_z", z)) - 0.1
+    move_to(track, 0.4, x, z)
+    become(actor, "sit")
+    track.looks.append((0.35, "sit", actor.holds, actor.facing))
+
+
+def get_up(state: State, actor: Actor, track: Track) -> None:
+    lying = actor.activity == "lie"
+    tilt = LYING if lying else 0.0
+    z = actor.z if lying or actor.kind != "person" else state.scene.lane(actor.lane).z
+    move_to(track, 0.1, actor.x, tilt=tilt)
+    move_to(track, 0.5, actor.x, z)
+    become(actor, "stand")
+    track.looks.append((0.1 if lying else 0.2, "stand", actor.holds, actor.facing))
+
+
+def stoop(actor: Actor, track: Track, x: float) -> None:
+    """Go to x, bend down there, and straighten up at the end; machines just stop."""
+    _, pose, holds, facing = track.looks[0]
+    reach = x - 0.45 * actor.facing
+    if (reach - actor.x) * actor.facing < 0:  # so near that going there would be a step back
+        reach = actor.x
+    move_to(track, 0.22, reach)
+    track.looks.append((0.2, "crouch" if actor.kind == "person" else pose, holds, facing))
+    track.looks.append((0.85, pose, holds, facing))
+
+
+def put_down(state: State, actor: Actor, track: Track, rng: Random) -> Track:
+    props = state.scene.props
+    stoop(actor, track, props.get("shelf_x", props.get("seat_x", actor.x)))
+    straighten = track.looks.pop()
+    box = let_go(state, actor, track, 0.35, 0.4, rng)
+    track.looks.append((straighten[0], straighten[1], None, actor.facing))
+    return box
+
+
+def roll_away(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> None:
+    ball = state.item(happening.other_id)
+    side = rng.choice((-1, 1))
+    tracks[ball.item_id].keys.append((0.8, state.edge(ball.z, side) + 0.4 * side, ball.z, 0.0, 0.0))
+    state.items.remove(ball)
