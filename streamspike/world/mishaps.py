@@ -1,4 +1,4 @@
-"""How surprises move: falls, swerves, things that vanish, balls from nowhere; all well under way by a quarter segment."""
+"""How surprises move: falls, swerves, things that vanish, balls from nowhere; all plain to see at a quarter segment."""
 
 from __future__ import annotations
 

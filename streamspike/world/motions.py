@@ -48,7 +48,7 @@ def colour_of(kind: str, rng: Random) -> Colour:
 
 
 def new_actor(state: State, kind: str, lane: str, facing: int, rng: Random) -> Actor:
-    """Somebody of this kind at a free depth of the lane, at x = 0, with or without something in hand. Not yet on stage."""
+    """Somebody of this kind at a free depth of the lane, at x = 0, perhaps with something in hand. Not yet on stage."""
     pick, holds = rng.random(), None
     for burden, chance in BURDENS.get((state.scene.name, kind), ()):
         if pick < chance:

@@ -1,4 +1,4 @@
-"""Happenings in words: one canonical sentence each, lower case, no full stop, at most ten words of a small vocabulary."""
+"""Happenings in words: one canonical sentence each, lower case, no full stop, at most ten words."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A simulated camera that lives: one segment at a time, with what happened, how likely it was, and the picture's content.
+"""A simulated camera that lives one segment at a time: what happened, how likely it was, and what is to be seen.
 
-The probability is exact. Given the state before, the table of `happenings.outcomes` says what may happen; a sentence is as
-likely as all happenings together that read so. An observer who knew the rules could not be surprised more or less.
+The probability is exact. Given the state before, the table of `happenings.outcomes` says what may happen; a sentence
+is as likely as all happenings together that read so. Nobody who knows the rules could be surprised more or less.
 """
 
 from __future__ import annotations

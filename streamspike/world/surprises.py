@@ -1,4 +1,4 @@
-"""What surprises: happenings that are possible at almost any time and nearly never take place, each with its natural rate.
+"""What surprises: happenings that are possible at almost any time and nearly never take place, with natural rates.
 
 Most are quiet: few pixels change, and what is odd about them is only odd to somebody who knows what was going on.
 """
@@ -10,23 +10,23 @@ from itertools import permutations
 from streamspike.world.life import MAX_ACTORS, MAX_ITEMS, Actor, Happening, State
 
 RATES = {  # probability per segment while possible, shared by all the ways in which it is
-    "fall": 0.0010,
-    "run": 0.0012,
-    "turn_back": 0.0012,
+    "fall": 0.0015,
+    "run": 0.0016,
+    "turn_back": 0.0014,
     "wrong_way": 0.0012,
-    "stop_in_road": 0.0015,
-    "drop": 0.0012,
-    "throw": 0.0012,
-    "ball": 0.0010,
-    "leave_behind": 0.0012,
-    "item_vanishes": 0.0012,
+    "stop_in_road": 0.0020,
+    "drop": 0.0018,
+    "throw": 0.0020,
+    "ball": 0.0008,
+    "leave_behind": 0.0020,
+    "item_vanishes": 0.0011,
     "vanish": 0.0012,
-    "appear": 0.0010,
-    "hit": 0.0008,
-    "collide": 0.0010,
+    "appear": 0.0007,
+    "hit": 0.0020,
+    "collide": 0.0018,
     "climb": 0.0010,
     "shelf": 0.0010,
-    "jump": 0.0010,
+    "jump": 0.0013,
     "lights_out": 0.0004,
     "camera_moves": 0.0004,
     "covered": 0.0004,
@@ -79,7 +79,7 @@ def actor_surprises(state: State) -> dict[str, list[Happening]]:
                 can("drop", actor, "box")
         if actor.kind in ("person", "dog", "cart") and actor.activity == "move":
             can("turn_back", actor)
-        if actor.kind == "car" and actor.activity == "move" and state.inside(actor.x, actor.z, 0.3):
+        if actor.kind == "car" and actor.activity == "move" and state.inside(actor.x, actor.z, 0.2):
             can("stop_in_road", actor)
         if actor.kind in ("cat", "dog"):
             can("jump", actor)
@@ -117,7 +117,7 @@ def hits(state: State) -> list[Happening]:
         and vehicle.activity == "move"
         and not state.at_edge(vehicle)
         and can_be_struck(state, person)
-        and vehicle.length / 2 < (person.x - vehicle.x) * vehicle.facing < vehicle.length / 2 + 3.0
+        and vehicle.length / 2 < (person.x - vehicle.x) * vehicle.facing < vehicle.length / 2 + 4.0
         and abs(person.z - vehicle.z) < 4.0
     ]
 

@@ -1,4 +1,4 @@
-"""How one body moves within one segment: keys and looks over the part of the segment that has passed, and the instant between.
+"""How one body moves within one segment: keys in time, and where it is at any instant between them.
 
 Times are parts of the segment in [0, 1], so that the same motion fits segments of any length.
 """
