@@ -1,0 +1,112 @@
+"""What hot paths count: plain numbers that the metrics read, one object per camera, engine and output.
+
+No locks: each field has one writing thread, and a reader may see a number that is one event old. Everything counts up
+from 0 and never back, unless its docstring says that it is a gauge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class CameraStats:
+    """One camera, over all its epochs. Written by its reading thread, except where noted."""
+
+    packets: int = 0
+    packet_bytes: int = 0
+    bad_packets: int = 0
+    """The decoder refused them."""
+    read_errors: int = 0
+    """The demuxer stumbled inside a file and was told to go on."""
+    frames: int = 0
+    """Decoded."""
+    corrupt_frames: int = 0
+    """Decoded, with errors concealed. They are used, and flagged."""
+    resolution_changes: int = 0
+    time_repairs: Counter[str] = field(default_factory=Counter)
+    """Timestamps that had to be mended, by reason: missing, backward, duplicate, jump."""
+    segments: int = 0
+    """Cut from the stream, whether or not anybody had time for them."""
+    gap_segments: int = 0
+    """Segments without a frame of their own: they repeat the last one."""
+    partial_segments: int = 0
+    """Segments shorter than configured, at the end of a file or a connection."""
+    dropped_segments: Counter[str] = field(default_factory=Counter)
+    """By reason: queue_full (nobody took it in time), partial (a connection broke early in it), stopped."""
+    ring_dropped_packets: Counter[str] = field(default_factory=Counter)
+    """Packets that left the ring, by reason: age (as intended), bytes (it was full before its seconds), no_sync."""
+    ring_dropped_frames: Counter[str] = field(default_factory=Counter)
+    """Sampled frames that left the ring, by reason: age, bytes."""
+    epochs: int = 0
+    """Connections that opened."""
+    reconnects: int = 0
+    """Times a connection was lost or refused and tried again."""
+    connection_failures: Counter[str] = field(default_factory=Counter)
+    """By reason: open (refused, timed out, not a video), read (broke or ended), silence (no frame for too long)."""
+    state: str = "connecting"
+    """Gauge: what a user sees of the camera. Written on the loop."""
+    hardware_decode: bool = False
+    """Gauge: the GPU's decoder is at work."""
+    queued_segments: int = 0
+    """Gauge: segments waiting in the channel."""
+    ring_packets: int = 0
+    """Gauge."""
+    ring_bytes: int = 0
+    """Gauge: compressed packets and sampled frames held."""
+    ring_seconds: float = 0.0
+    """Gauge: stream time the packets held cover."""
+    last_frame_at: float = 0.0
+    """Gauge, UTC; 0.0 before the first frame."""
+    still_segments: int = 0
+    """Written by the gate."""
+    blind_segments: int = 0
+    """Written by the gate."""
+
+
+@dataclass(slots=True)
+class EngineStats:
+    """The Video-LLM. Written by the engine's thread."""
+
+    requests: int = 0
+    failed_requests: int = 0
+    sampled_requests: int = 0
+    """Requests for which hypotheses were drawn anew."""
+    segments: int = 0
+    """Scored."""
+    steps: int = 0
+    """Batches run."""
+    stage_seconds: Counter[str] = field(default_factory=Counter)
+    """Wall time by stage, summed: vision, sample, prior, posterior, verify, caption."""
+    queued_requests: int = 0
+    """Gauge."""
+    degraded: bool = False
+    """Gauge: the model is down and motion alone raises alerts."""
+
+    def add_stages(self, stage_seconds: dict[str, float]) -> None:
+        """Add the wall times of one request."""
+        for stage, seconds in stage_seconds.items():
+            self.stage_seconds[stage] += seconds  # type: ignore[assignment]  # a Counter of floats, on purpose
+
+
+@dataclass(slots=True)
+class OutputStats:
+    """Where results go. Written on the loop."""
+
+    observations: int = 0
+    events: int = 0
+    """Messages written to the store: starts, updates and ends."""
+    keyframes: int = 0
+    published: int = 0
+    """Messages the broker acknowledged."""
+    publish_failures: int = 0
+    broker_reconnects: int = 0
+    dropped_messages: Counter[str] = field(default_factory=Counter)
+    """By reason. Only telemetry may be dropped; events never are."""
+    outbox_messages: int = 0
+    """Gauge: written to the store, not yet acknowledged by the broker."""
+    broker_connected: bool = False
+    """Gauge."""
+    clips: int = 0
+    clip_failures: int = 0
