@@ -4,7 +4,7 @@ Everything is float64 and in log space: a hypothesis of probability 1e-400 still
 
 - paper (`nll`): prior and posterior are each softmax(log-likelihood / tau), before and after the observation.
 - published code (`verify`): Bayes' rule with the model as judge, log P' = log P + log L - logsumexp, where L is the
-  probability that the hypothesis is true of the newest segment. L is used as it is, without tau or length normalisation.
+  probability that the hypothesis is true of the newest segment. L is used as it is, without tau or normalisation.
 
 Surprise is KL(posterior || prior) (Itti and Baldi, 2005). The closed set of hypotheses is all the model believes in.
 """

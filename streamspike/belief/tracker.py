@@ -25,7 +25,7 @@ class BeliefTracker:
     """Turns segments into requests, and assessments into observations. Not thread-safe: one owner per camera.
 
     For each segment, `request` and then `observe`, or `skip` when nobody could answer. Everything is forgotten at a new
-    epoch, the memory too: nobody knows how long the camera was away, and the same file gives the same numbers each time.
+    epoch, the memory too: nobody knows how long the camera was away, and the same file gives the same numbers again.
     """
 
     def __init__(self, camera_id: str, config: BeliefConfig, model_name: str, seed: int) -> None:

@@ -1,0 +1,88 @@
+"""Writes answers token by token: greedy, or by nucleus sampling with a seed.
+
+The prompt is run once and its cache repeated for every row; within one loop that is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from streamspike.core import Sampling
+from streamspike.engine.forward import Row, embed, project, run_rows
+from streamspike.engine.model import LoadedModel
+
+Chooser = Callable[[Tensor], Tensor]
+"""(num_rows, vocabulary) float32 logits to (num_rows,) token ids."""
+
+
+def greedy(logits: Tensor) -> Tensor:
+    """The most likely token of each row."""
+    return logits.argmax(dim=-1)
+
+
+class Nucleus:
+    """Draws from the smallest set of tokens that holds top_p of the probability; temperature and top_p differ by row.
+
+    Random numbers come from a generator on the CPU, so that a seed means the same on every device.
+    """
+
+    def __init__(self, sampling: Sampling, num_rows: int, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        spread = 2.0 * torch.rand((num_rows, 2), generator=self._generator, dtype=torch.float64) - 1.0
+        self.temperature = (sampling.temperature + sampling.temperature_spread * spread[:, 0]).clamp(min=0.01)
+        self.top_p = (sampling.top_p + sampling.top_p_spread * spread[:, 1]).clamp(0.001, 1.0)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        device = logits.device
+        scaled = logits.double() / self.temperature[:, None].to(device)
+        probability, order = torch.softmax(scaled, dim=-1).sort(dim=-1, descending=True)
+        before = probability.cumsum(dim=-1) - probability
+        # A token is in when what stands before it does not yet hold top_p: the one that crosses the line counts.
+        kept = torch.where(before < self.top_p[:, None].to(device), probability, 0.0)
+        draw = torch.rand((len(logits), 1), generator=self._generator, dtype=torch.float64).to(device)
+        reached = kept.cumsum(dim=-1)
+        place = torch.searchsorted(reached, draw * reached[:, -1:], right=True)
+        # Rounding may put a draw of almost 1 behind the last token that is kept.
+        place = place.minimum((kept > 0).sum(dim=-1, keepdim=True) - 1)
+        return order.gather(1, place)[:, 0]
+
+
+def generate(loaded: LoadedModel, context: Row, choose: Chooser, num_rows: int, max_tokens: int) -> list[list[int]]:
+    """Answers to one context.
+
+    Special tokens are never chosen, except the one that ends the answer: a sampled video token would break later rows.
+
+    Returns:
+        Token ids of each row without the end; an answer may be cut off at `max_tokens`.
+    """
+    from transformers import DynamicCache
+
+    language_model = loaded.model.model.language_model
+    end = loaded.layout.special.end
+    suppressed = torch.tensor(loaded.suppressed, dtype=torch.long, device=loaded.device)
+    cache = DynamicCache(config=language_model.config)
+    logits = project(loaded, run_rows(loaded, [context], cache)[:, -1]).repeat(num_rows, 1)
+    if num_rows > 1:
+        cache.batch_repeat_interleave(num_rows)
+    position = context.span.next_position
+    alive = torch.ones(num_rows, dtype=torch.bool, device=loaded.device)
+    chosen: list[Tensor] = []
+    while True:
+        ids = torch.where(alive, choose(logits.index_fill(1, suppressed, -torch.inf)), end)
+        chosen.append(ids)
+        alive = alive & (ids != end)
+        if len(chosen) == max_tokens or not bool(alive.any()):
+            break
+        output = language_model(
+            inputs_embeds=embed(loaded, ids[:, None]),
+            position_ids=torch.full((3, num_rows, 1), position, device=loaded.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
+        logits = project(loaded, output.last_hidden_state[:, -1])
+        position += 1
+    columns = torch.stack(chosen, dim=1).tolist()  # num_rows lists of num_steps ids
+    return [row[: row.index(end)] if end in row else row for row in columns]

@@ -1,0 +1,249 @@
+"""Loads a Video-LLM: finds the folder, checks what is in it, says what is wrong with it.
+
+Qwen2.5-VL and Qwen3-VL architectures, from the package (`nano`), a local folder or the Hugging Face hub. Weights are
+safetensors only, remote code is never run, and every weight must be present: transformers would fill in random ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streamspike.belief.prompts import END
+from streamspike.config import ModelConfig
+from streamspike.engine.layout import Layout, SpecialIds
+from streamspike.engine.vision import FrameSpec
+from streamspike.errors import ModelError
+
+NANO = "nano"
+
+_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+DEFAULT_STATISTICS = {"qwen2_5_vl": _CLIP, "qwen3_vl": _HALF}
+"""Family (config.model_type) to the mean and std its processors have when no file says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model ready to answer, with everything the engine must know about it."""
+
+    name: str
+    """Name and version, as in events."""
+    family: str
+    """qwen2_5_vl or qwen3_vl."""
+    model: Any
+    """A transformers ...ForConditionalGeneration in eval mode, on `device`."""
+    tokenizer: Any
+    layout: Layout
+    frames: FrameSpec
+    suppressed: tuple[int, ...]
+    """Ids that are never sampled: all special ones but the end of the answer, and padding of the vocabulary."""
+    device: torch.device
+
+
+def load_model(config: ModelConfig) -> LoadedModel:
+    """Load what `config.name` says. `config.threads` is a setting of the whole process.
+
+    Raises:
+        ModelError: no such model, another architecture, pickled weights, missing weights or tokenizer.
+    """
+    from transformers import AutoConfig
+
+    source = _locate(config.name)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    try:
+        described = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{config.name} is not a model: {_first_line(error)}") from error
+    family = str(described.model_type)
+    if family not in DEFAULT_STATISTICS:
+        raise ModelError(f"{config.name} is of type {family!r}; streamspike runs {' and '.join(DEFAULT_STATISTICS)}")
+    device = choose_device(config.device)
+    tokenizer = _load_tokenizer(config.name, source)
+    layout = _build_layout(config.name, tokenizer, timestamps=family == "qwen3_vl")
+    model = _load_weights(config.name, source, choose_dtype(config.dtype, device)).to(device).eval()
+    frames = read_frame_spec(config.name, source, family, described.vision_config)
+    if config.frame_height_px or config.frame_width_px:
+        frames = replace(frames, height_px=config.frame_height_px, width_px=config.frame_width_px)
+    return LoadedModel(
+        # A folder's name, not its path: events leave the machine.
+        name=f"{Path(source).name if Path(source).is_dir() else source}@{_version(source, model)}",
+        family=family,
+        model=model,
+        tokenizer=tokenizer,
+        layout=layout,
+        frames=frames,
+        suppressed=_suppressed_ids(tokenizer, layout.special.end, int(model.get_output_embeddings().weight.shape[0])),
+        device=device,
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first GPU, or the CPU without one."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"unknown device {name!r}; use auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ModelError(f"no device {name!r}: torch sees {torch.cuda.device_count()} GPUs")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto` is float32 on a CPU and bfloat16 on a GPU."""
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def read_frame_spec(name: str, source: str, family: str, vision: Any) -> FrameSpec:
+    """Geometry from the weights' own config; statistics and a fixed size from the processor's files, if there are any.
+
+    Raises:
+        ModelError: the processor's files and the weights disagree about the patches.
+    """
+    values = _processor_values(source)
+    geometry = {
+        "patch_size": int(vision.patch_size),
+        "temporal_patch_size": int(vision.temporal_patch_size),
+        "merge_size": int(vision.spatial_merge_size),
+    }
+    for key, expected in geometry.items():
+        if int(values.get(key, expected)) != expected:
+            raise ModelError(f"{name}: the processor says {key} {values[key]}, the model's config says {expected}")
+    mean, std = DEFAULT_STATISTICS[family]
+    size = values.get("size") or {}
+    return FrameSpec(
+        patch_px=geometry["patch_size"],
+        temporal_patch=geometry["temporal_patch_size"],
+        merge=geometry["merge_size"],
+        mean=_triple(values.get("image_mean", mean)),
+        std=_triple(values.get("image_std", std)),
+        # Only a model trained at one size says height and width; the others state bounds, and ours keep within them.
+        height_px=int(size.get("height") or 0),
+        width_px=int(size.get("width") or 0),
+    )
+
+
+def _processor_values(source: str) -> Mapping[str, Any]:
+    """What the files say about video, else about images: one file each, or sections of one file (transformers 5)."""
+    from transformers.utils import cached_file
+
+    def read(file_name: str) -> dict[str, Any]:
+        path = cached_file(source, file_name, _raise_exceptions_for_missing_entries=False)
+        return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+
+    nested = read("processor_config.json")
+    return (
+        nested.get("video_processor")
+        or read("video_preprocessor_config.json")
+        or nested.get("image_processor")
+        or read("preprocessor_config.json")
+    )
+
+
+def _locate(name: str) -> str:
+    """A folder, or a hub id as it is."""
+    if name == NANO:
+        folder = Path(str(resources.files("streamspike"))) / "models" / NANO
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"the built-in model is not part of this installation: {folder} has no config.json")
+        return str(folder)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{name} is a folder without a config.json, so not a model")
+        if not any(path.glob("*.safetensors")):
+            raise ModelError(f"{name} has no .safetensors weights; pickled ones (.bin, .pt) are never loaded")
+        return str(path)
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ModelError(f"no model {name!r}: neither {NANO!r}, nor a folder, nor a Hugging Face id such as Qwen/...")
+    return name
+
+
+def _load_tokenizer(name: str, source: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{name} has no usable tokenizer: {_first_line(error)}") from error
+
+
+def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # a bar per load has no place in a monitor's log
+    try:
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            source,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelError(f"{name}: the weights cannot be loaded: {_first_line(error)}") from error
+    if report["missing_keys"] or report["mismatched_keys"]:
+        wrong = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+        raise ModelError(f"{name}: {len(wrong)} weights are missing or of another shape, the first is {wrong[0]}")
+    return model
+
+
+def _build_layout(name: str, tokenizer: Any, timestamps: bool) -> Layout:
+    def find(token: str) -> int:
+        ids: list[int] = tokenize(token)
+        if len(ids) != 1:
+            raise ModelError(f"{name}: the tokenizer does not know the special token {token}")
+        return ids[0]
+
+    def tokenize(text: str) -> list[int]:
+        ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    special = SpecialIds(find("<|vision_start|>"), find("<|video_pad|>"), find("<|vision_end|>"), find(END))
+    return Layout(tokenize, special, timestamps)
+
+
+def _suppressed_ids(tokenizer: Any, end: int, num_logits: int) -> tuple[int, ...]:
+    added = {int(token_id) for token_id in tokenizer.added_tokens_decoder}
+    padding = range(len(tokenizer), num_logits)
+    return tuple(sorted((added | set(padding)) - {end}))
+
+
+def _version(source: str, model: Any) -> str:
+    """Eight hex digits that change with the weights: the hub's commit, or a digest of both ends of each weight file."""
+    commit = getattr(model.config, "_commit_hash", None)
+    if commit and not Path(source).is_dir():
+        return str(commit)[:8]
+    digest = hashlib.sha256()
+    for path in sorted(Path(source).glob("*.safetensors")):
+        with path.open("rb") as file:
+            digest.update(f"{path.stat().st_size}".encode())
+            digest.update(file.read(1 << 20))
+            file.seek(max(0, path.stat().st_size - (1 << 20)))
+            digest.update(file.read())
+    return digest.hexdigest()[:8]
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
