@@ -16,7 +16,7 @@ PLACES = {"street": paint_street, "room": paint_room, "yard": paint_yard}
 
 
 def backdrop_of(scene: Scene, seed: int, width_px: int, height_px: int) -> Pixels:
-    """The backdrop of this camera, (height_px, width_px, 3) uint8 RGB; shared between callers and not to be written to."""
+    """This camera's backdrop, (height_px, width_px, 3) uint8 RGB; shared between callers, not to be written to."""
     props = tuple(sorted(scene.props.items()))
     return _painted(scene.name, scene.seed, scene.camera, scene.lanes, props, seed, width_px, height_px)
 
@@ -57,4 +57,5 @@ def _weather(canvas: Pixels, rng: np.random.Generator) -> Pixels:
         rng.choice([(1.0, 1.0, 1.0), (1.06, 0.99, 0.88), (0.9, 0.97, 1.08), (0.82, 0.84, 0.92)]), np.float32
     )
     lit = canvas.astype(np.float32) * field[..., None] * hour
-    return cv2.convertScaleAbs(lit)
+    finished: Pixels = cv2.convertScaleAbs(lit)
+    return finished

@@ -47,7 +47,7 @@ def fill(canvas: Pixels, corners: NDArray[np.float64], colour: Sequence[int], co
 def texture(
     rng: np.random.Generator, height_px: int, width_px: int, octaves: Sequence[tuple[int, int, float]]
 ) -> NDArray[np.float32]:
-    """Smooth random field of mean 0, (height, width); an octave is (rows, columns, amplitude) of the grid it grows from."""
+    """Smooth random field of mean 0, (height, width); an octave is (rows, columns, amplitude) of a coarse grid."""
     total = np.zeros((height_px, width_px), np.float32)
     for rows, columns, amplitude in octaves:
         grid = rng.normal(0.0, amplitude, (min(rows, height_px), min(columns, width_px))).astype(np.float32)
@@ -107,11 +107,18 @@ class Brush:
 
     def foliage(self, rng: np.random.Generator, x: float, y: float, z: float, radius: float, colour: Colour) -> None:
         """A crown of leaves: many discs, darker below and lighter above."""
-        for _ in range(26):
-            angle, far = rng.uniform(0, 2 * math.pi), math.sqrt(rng.uniform()) * radius * 0.8
-            dx, dy = far * math.cos(angle), far * math.sin(angle)
-            light = 0.85 + 0.35 * dy / radius + rng.uniform(-0.15, 0.15)
-            self.disc(x + dx, y + dy * 0.85, z, radius * rng.uniform(0.16, 0.34), shade(colour, light))
+        count = 26
+        angles, far = rng.uniform(0, 2 * math.pi, count), np.sqrt(rng.uniform(0, 1, count)) * radius * 0.8
+        dx, dy = far * np.cos(angles), far * np.sin(angles)
+        lights = 0.85 + 0.35 * dy / radius + rng.uniform(-0.15, 0.15, count)
+        sizes = radius * rng.uniform(0.16, 0.34, count)
+        # One projection for the whole crown: its depth is small against its distance.
+        middle = np.array(self.pixel(x, y, z))
+        metre = np.array(self.pixel(x + 1.0, y, z))[0] - middle[0], np.array(self.pixel(x, y + 1.0, z))[1] - middle[1]
+        centres = np.stack((dx, dy * 0.85), axis=1)
+        corners = (centres[:, None] + sizes[:, None, None] * np.array(CIRCLE)) * metre + middle
+        for outline, light in zip(corners, lights.tolist(), strict=True):
+            fill(self.canvas, outline, shade(colour, light))
 
 
 CIRCLE = tuple((math.cos(2 * math.pi * k / 14), math.sin(2 * math.pi * k / 14)) for k in range(14))

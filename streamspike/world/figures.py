@@ -46,7 +46,7 @@ class Gait:
     """Height of the hips; None: so that the lower foot stands on the ground."""
 
 
-HALF = tuple((math.cos(a), math.sin(a)) for a in (-math.pi / 2, -math.pi / 4, 0.0, math.pi / 4, math.pi / 2))
+HALF = tuple((math.cos(a), math.sin(a)) for a in (-math.pi / 2, -math.pi / 6, math.pi / 6, math.pi / 2))
 ROUND = tuple((math.cos(2 * math.pi * k / 12), math.sin(2 * math.pi * k / 12)) for k in range(12))
 
 
@@ -54,8 +54,10 @@ def capsule(ax: float, ay: float, bx: float, by: float, start: float, end: float
     """The hull of a circle of radius `start` at a and one of radius `end` at b."""
     length = math.hypot(bx - ax, by - ay) or 1.0
     ux, uy = (bx - ax) / length, (by - ay) / length
-    head = [(bx + end * (ux * c - uy * s), by + end * (uy * c + ux * s), d) for c, s in HALF]
-    return head + [(ax - start * (ux * c - uy * s), ay - start * (uy * c + ux * s), d) for c, s in HALF]
+    around = [(ux * c - uy * s, uy * c + ux * s) for c, s in HALF]
+    head = [(bx + end * x, by + end * y, d) for x, y in around]
+    head += [(ax - start * x, ay - start * y, d) for x, y in around]
+    return head
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, d: float = 0.0) -> list[Point]:

@@ -1,4 +1,4 @@
-"""What the camera itself adds: exposure and white balance that drift, sensor noise, blur, compression, a clock, a hand."""
+"""What the camera itself adds: drifting exposure and white balance, noise, blur, compression, a clock, a hand."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from streamspike.world.brush import texture
 
 TRACE = 0.09
 """Of the light, what remains when the lights are out."""
-MARGIN_PX = 64
+MARGIN_PX = 48
 """The noise tile is larger than the picture by this; each frame cuts its own window from it."""
 
 
 class Lens:
-    """Sensor, processor and glass of one camera. Pure: never keeps anything from one frame for the next."""
+    """Sensor, processor and glass of one camera. No frame leaves anything behind for the next."""
 
     def __init__(self, seed: int, width_px: int, height_px: int) -> None:
         rng = np.random.default_rng([seed, 3])
@@ -41,13 +41,14 @@ class Lens:
         clock = rng.uniform() < 0.45
         self._clock_at = (float(rng.choice([0.03, 0.66])), float(rng.choice([0.055, 0.96]))) if clock else None
         self._clock_starts = int(rng.integers(0, 86400))
-        shape = height_px + MARGIN_PX, width_px + MARGIN_PX
-        luma = rng.standard_normal((*shape, 1), np.float32)
-        chroma = rng.standard_normal((*shape, 3), np.float32)
-        self._noise = np.clip(128 + 24 * luma + 9 * chroma, 0, 255).astype(np.uint8)
-        weave = texture(rng, height_px, width_px, ((4, 5, 14.0), (10, 13, 8.0), (40, 50, 4.0)))
-        skin = np.array((52, 34, 28), np.float32) if rng.uniform() < 0.5 else np.array((34, 36, 42), np.float32)
-        self._cover = np.clip(skin + weave[..., None], 2, 120).astype(np.uint8)
+        # Two fields from one: rolled by an odd amount, it is as good as another, and normal numbers are slow to draw.
+        luma = 24 * rng.standard_normal((height_px + MARGIN_PX, width_px + MARGIN_PX), np.float32)
+        chroma = np.roll(luma, (17, 29), axis=(0, 1)) * 0.4
+        channels = [np.clip(128 + luma + part * chroma, 0, 255).astype(np.uint8) for part in (1.0, -0.4, -1.0)]
+        self._noise: Pixels = cv2.merge(channels)
+        self._ramp = (np.arange(256)[:, None] / 255) ** self._gamma * 255  # (256, 1)
+        self._seed = seed
+        self._cover: Pixels | None = None
         self._cover_from = rng.uniform(0, 2 * math.pi)
 
     def cover(self, picture: Pixels, cover: float, seconds: float) -> Pixels:
@@ -61,16 +62,26 @@ class Lens:
             (alpha * 255).astype(np.uint8), (self._width_px, self._height_px), interpolation=cv2.INTER_LINEAR
         )
         weights = cv2.merge((mask, mask, mask))
+        if self._cover is None:
+            self._cover = self._cloth()
         veil: Pixels = cv2.add(
             cv2.multiply(picture, 255 - weights, scale=1 / 255), cv2.multiply(self._cover, weights, scale=1 / 255)
         )
         return veil
 
+    def _cloth(self) -> Pixels:
+        """What covers the lens, too near to be sharp: skin or fabric."""
+        rng = np.random.default_rng([self._seed, 4])
+        weave = texture(rng, self._height_px, self._width_px, ((4, 5, 14.0), (10, 13, 8.0), (40, 50, 4.0)))
+        tone = np.array((52, 34, 28) if rng.uniform() < 0.5 else (34, 36, 42), np.float32)
+        cloth: Pixels = np.clip(tone + weave[..., None], 2, 120).astype(np.uint8)
+        return cloth
+
     def expose(self, picture: Pixels, seconds: float, light: float, rng: np.random.Generator) -> Pixels:
         """From light to the delivered frame. `rng` is the frame's own."""
         if self._sigma > 0.3:
-            picture = cv2.GaussianBlur(picture, (0, 0), self._sigma)
-        picture = cv2.LUT(picture, self._curve(seconds, light))
+            picture = cv2.GaussianBlur(picture, (0, 0), self._sigma).astype(np.uint8, copy=False)
+        picture = cv2.LUT(picture, self._curve(seconds, light)).astype(np.uint8, copy=False)
         grain = self._grain * (1.0 + 1.6 * (1.0 - light))
         top, left = rng.integers(0, MARGIN_PX, 2)
         noise = self._noise[top : top + self._height_px, left : left + self._width_px]
@@ -81,8 +92,10 @@ class Lens:
             return picture
         # RGB goes in as if it were BGR and comes out the same way: the artefacts are those of any other camera.
         _, jpeg = cv2.imencode(".jpg", picture, self._jpeg)
-        decoded: Pixels = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
-        return decoded
+        decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+        assert decoded is not None
+        delivered: Pixels = decoded.astype(np.uint8, copy=False)
+        return delivered
 
     def _curve(self, seconds: float, light: float) -> Pixels:
         """(1, 256, 3) lookup table: light, exposure, white balance and gamma in one."""
@@ -91,9 +104,9 @@ class Lens:
         balance = self._tint * (1.0 + 0.03 * waves[1:])
         if light < 1.0:
             balance = balance * (1.0 + (1.0 - light) * np.array((-0.12, 0.0, 0.22)))
-        ramp = (np.arange(256) / 255) ** self._gamma * 255
-        table = (ramp[:, None] * gain * balance + self._lift * min(1.0, 0.4 + light)) * 1.0
-        return np.clip(table, 0, 255).astype(np.uint8)[None]
+        table = self._ramp * (gain * balance) + self._lift * min(1.0, 0.4 + light)
+        curve: Pixels = np.clip(table, 0, 255).astype(np.uint8)[None]
+        return curve
 
     def _write_clock(self, picture: Pixels, seconds: float) -> None:
         now = (self._clock_starts + int(seconds)) % 86400

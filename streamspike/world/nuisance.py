@@ -36,7 +36,7 @@ class Wobble:
         return float(self._values[math.floor(seconds * self._rate) % 256])
 
 
-def spread(field: NDArray[np.float32], picture: Pixels) -> Pixels:
+def spread(field: NDArray[np.floating], picture: Pixels) -> Pixels:
     """A coarse (rows, columns) or (rows, columns, 3) field of [0, 255] at the size of the picture, three channels."""
     if field.ndim == 2:
         field = np.repeat(field[..., None], 3, axis=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from streamspike.core import Pixels
 from streamspike.world.ambience import Ambience
 from streamspike.world.backdrop import backdrop_of
 from streamspike.world.brush import ONE, SHIFT, shade
+from streamspike.world.figures import Part
 from streamspike.world.lens import Lens
 from streamspike.world.scene import KINDS, Body, Scene, Snapshot
 from streamspike.world.vehicles import parts_of
@@ -24,6 +26,7 @@ SMALL_PX = 200
 BLIND = 0.9
 """From this cover or more on, nothing is visible and no body has a box."""
 CELL_PART = 0.4
+CIRCLE = np.array([(math.cos(2 * math.pi * k / 16), math.sin(2 * math.pi * k / 16)) for k in range(16)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,21 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A body's polygons in canvas pixels."""
+    """A body's polygons on the canvas, in order."""
 
     body: Body
-    corners: tuple[NDArray[np.float64], ...]
-    colours: tuple[tuple[int, int, int], ...]
-    styles: tuple[tuple[bool, int, bool], ...]
-    """(outlined, line thickness in pixels or 0 when filled, convex) of each polygon."""
+    corners: NDArray[np.int32]
+    """(N, 2) of all polygons, in 1 / ONE pixels."""
+    rims: NDArray[np.int32]
+    """(N, 2): the same corners moved outwards by the width of an outline."""
+    spans: tuple[tuple[int, int], ...]  # [start, end) of each polygon's corners
+    parts: tuple[Part, ...]
+    metre_px: float
     shadow: NDArray[np.float64]
-    """(N, 2), the dark patch on the ground."""
+    """(16, 2) pixels, the dark patch on the ground."""
     low: tuple[float, float]
     high: tuple[float, float]
+    """Extent in pixels, shadow apart."""
 
 
 class Painter:
@@ -148,48 +155,78 @@ class Painter:
 
     def _shape(self, body: Body, matrix: NDArray[np.float64] | None) -> Shape:
         """Project a body; within its own small depth the perspective is taken as affine."""
-        axes = self._axes(body, matrix)
-        parts = parts_of(body)
-        points = np.array([point for part in parts for point in part.points])
+        axes = self._axes(body, matrix, body.lift)
+        parts = tuple(parts_of(body))
+        counts = [len(part.points) for part in parts]
+        coordinates = itertools.chain.from_iterable(point for part in parts for point in part.points)
+        points = np.fromiter(coordinates, np.float64, 3 * sum(counts)).reshape(-1, 3)
         pixels = points @ axes[:3] + axes[3]
-        metre = float(np.hypot(axes[0, 0], axes[0, 1]))
-        ends = np.cumsum([len(part.points) for part in parts])[:-1]
-        ground = axes[3] if body.lift == 0.0 else self._axes(body, matrix, lifted=False)[3]
-        middle, half = (points[:, 0].max() + points[:, 0].min()) / 2, (points[:, 0].max() - points[:, 0].min()) / 2
-        angles = np.linspace(0, 2 * math.pi, 16, endpoint=False)
-        deep = max(0.2, float(np.abs(points[:, 2]).max())) * 1.15
-        shadow = (
-            np.outer(middle + half * 1.05 * np.cos(angles), axes[0]) + np.outer(deep * np.sin(angles), axes[2]) + ground
-        )
-        low, high = pixels.min(axis=0), pixels.max(axis=0)
+        low, high = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+        ends = list(itertools.accumulate(counts))
+        starts = [0, *ends[:-1]]
+        ground = axes if body.lift == 0.0 else self._axes(body, matrix, 0.0)
+        left, _, _ = points.min(axis=0).tolist()
+        right, _, deep = points.max(axis=0).tolist()
+        middle, half = (left + right) / 2, (right - left) / 2 * 1.05
+        spread = np.stack((middle + half * CIRCLE[:, 0], 1.15 * max(0.2, deep) * CIRCLE[:, 1]), axis=1)
         return Shape(
             body,
-            tuple(np.split(pixels, ends)),
-            tuple(part.colour for part in parts),
-            tuple((part.outline, max(round(part.line * metre), 1) if part.line else 0, part.convex) for part in parts),
-            shadow,
-            (float(low[0]), float(low[1])),
-            (float(high[0]), float(high[1])),
+            fixed(pixels),
+            fixed(grow(pixels, np.array(starts), np.array(counts), 1.2 if self._width < 900 else 1.8)),
+            tuple(zip(starts, ends, strict=True)),
+            parts,
+            math.hypot(axes[0, 0], axes[0, 1]),
+            spread @ ground[[0, 2]] + ground[3],
+            (low[0], low[1]),
+            (high[0], high[1]),
         )
 
-    def _axes(self, body: Body, matrix: NDArray[np.float64] | None, lifted: bool = True) -> NDArray[np.float64]:
+    def _axes(self, body: Body, matrix: NDArray[np.float64] | None, lift: float) -> NDArray[np.float64]:
         """(4, 2): pixels per metre forward, up and away, and the pixel of the feet."""
-        project, lift = self.scene.camera.project, body.lift if lifted else 0.0
-        z = max(body.z, 1.5)
-        size = np.array([self._width, self._height], np.float64)
-        feet = np.array(project(body.x, lift, z)[:2]) * size
-        forward = np.array(project(body.x + body.facing, lift, z)[:2]) * size - feet
-        up = np.array(project(body.x, lift + 1.0, z)[:2]) * size - feet
-        away = (np.array(project(body.x, lift, z + 0.5)[:2]) - project(body.x, lift, z - 0.5)[:2]) * size
-        axes = np.stack([forward * body.scale, up * body.scale, away * body.scale, feet])
+        project, z = self.scene.camera.project, max(body.z, 1.5)
+        u, v, _ = project(body.x, lift, z)
+        ahead, above = project(body.x + body.facing, lift, z), project(body.x, lift + 1.0, z)
+        back, front = project(body.x, lift, z + 0.5), project(body.x, lift, z - 0.5)
+        axes = np.array(
+            [
+                (ahead[0] - u, ahead[1] - v),
+                (above[0] - u, above[1] - v),
+                (back[0] - front[0], back[1] - front[1]),
+                (u, v),
+            ]
+        )
+        axes[:3] *= body.scale
+        axes *= (self._width, self._height)
         if matrix is not None:
             axes = axes @ matrix[:, :2].T
             axes[3] += matrix[:, 2]
         return axes
 
 
+def fixed(pixels: NDArray[np.float64]) -> NDArray[np.int32]:
+    """As OpenCV takes sub-pixel corners: pixel centres at whole numbers, in 1 / ONE."""
+    return np.rint((pixels - 0.5) * ONE).astype(np.int32)
+
+
+def grow(
+    pixels: NDArray[np.float64], starts: NDArray[np.int64], counts: NDArray[np.int64], margin_px: float
+) -> NDArray[np.float64]:
+    """Corners of convex polygons moved outwards: an outline, for a quarter of the price of drawing a line."""
+    last = starts + counts - 1
+    following = np.arange(1, len(pixels) + 1)
+    following[last] = starts
+    before = np.arange(-1, len(pixels) - 1)
+    before[starts] = last
+    x, y = pixels.T
+    across, down = y[following] - y[before], x[before] - x[following]  # the tangent, turned by a right angle
+    middles = np.repeat(np.add.reduceat(pixels, starts) / counts[:, None], counts, axis=0)
+    outwards = (x - middles[:, 0]) * across + (y - middles[:, 1]) * down
+    step = np.copysign(margin_px, outwards) / np.sqrt(across * across + down * down + 1e-9)
+    return np.stack((x + across * step, y + down * step), axis=1)
+
+
 def overlap(low: float, high: float, cells: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """How much of each of `cells` equal parts of [0, 1] the interval [low, high) covers, and whether it has the middle."""
+    """Of each of `cells` equal cells of [0, 1]: the part that [low, high) covers, and whether it has the middle."""
     starts = np.arange(cells) / cells
     covered = np.clip(np.minimum(high, starts + 1 / cells) - np.maximum(low, starts), 0, None) * cells
     middles = starts + 0.5 / cells
@@ -202,18 +239,18 @@ def draw(canvas: Pixels, shape: Shape) -> None:
     if shape.high[0] < 0 or shape.low[0] > width or shape.high[1] < 0 or shape.low[1] > height:
         return
     cast(canvas, shape.shadow, 0.42 / (1.0 + 1.5 * shape.body.lift))
-    rim = 2 if width < 900 else 3
-    for corners, colour, (outlined, line_px, convex) in zip(shape.corners, shape.colours, shape.styles, strict=True):
-        fixed = np.rint((corners - 0.5) * ONE).astype(np.int32)
-        if line_px:
-            cv2.polylines(canvas, [fixed], True, colour, line_px, cv2.LINE_AA, SHIFT)
-            continue
-        if outlined:
-            cv2.polylines(canvas, [fixed], True, shade(colour, 0.4), rim, cv2.LINE_AA, SHIFT)
-        if convex:
-            cv2.fillConvexPoly(canvas, fixed, colour, cv2.LINE_AA, SHIFT)
+    for (start, end), part in zip(shape.spans, shape.parts, strict=True):
+        corners = shape.corners[start:end]
+        if part.line:
+            thick_px = max(round(part.line * shape.metre_px), 1)
+            cv2.polylines(canvas, [corners], True, part.colour, thick_px, cv2.LINE_AA, SHIFT)
+        elif part.convex:
+            if part.outline:
+                cv2.fillConvexPoly(canvas, shape.rims[start:end], shade(part.colour, 0.4), cv2.LINE_AA, SHIFT)
+            cv2.fillConvexPoly(canvas, corners, part.colour, cv2.LINE_AA, SHIFT)
         else:
-            cv2.fillPoly(canvas, [fixed], colour, cv2.LINE_AA, SHIFT)
+            cv2.polylines(canvas, [corners], True, shade(part.colour, 0.4), 2, cv2.LINE_AA, SHIFT)
+            cv2.fillPoly(canvas, [corners], part.colour, cv2.LINE_AA, SHIFT)
 
 
 def cast(canvas: Pixels, outline: NDArray[np.float64], depth: float) -> None:
@@ -227,8 +264,7 @@ def cast(canvas: Pixels, outline: NDArray[np.float64], depth: float) -> None:
     if x1 - x0 < 2 or y1 - y0 < 2:
         return
     mask = np.full((y1 - y0, x1 - x0), 255, np.uint8)
-    fixed = np.rint((outline - (x0 + 0.5, y0 + 0.5)) * ONE).astype(np.int32)
-    cv2.fillConvexPoly(mask, fixed, round(255 * (1 - depth)), cv2.LINE_AA, SHIFT)
+    cv2.fillConvexPoly(mask, fixed(outline - (x0, y0)), round(255 * (1 - depth)), cv2.LINE_AA, SHIFT)
     mask = cv2.blur(mask, (2 * soft + 1, 2 * soft + 1))
     patch = canvas[y0:y1, x0:x1]
     canvas[y0:y1, x0:x1] = cv2.multiply(patch, cv2.merge((mask, mask, mask)), scale=1 / 255)

@@ -10,7 +10,8 @@ from streamspike.world.brush import Brush, Colour, mix, shade
 from streamspike.world.scene import Scene
 
 FACADES: tuple[Colour, ...] = (
-    (186, 160, 132), (164, 104, 84), (200, 190, 172), (142, 134, 128), (176, 140, 108), (128, 96, 84), (206, 198, 186), (150, 158, 162),
+    (186, 160, 132), (164, 104, 84), (200, 190, 172), (142, 134, 128),
+    (176, 140, 108), (128, 96, 84), (206, 198, 186), (150, 158, 162),
 )  # fmt: skip
 WALLS: tuple[Colour, ...] = (
     (206, 198, 182),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from streamspike.world.brush import Colour, Point, mix, shade
@@ -43,7 +44,7 @@ def hull(profile: list[tuple[float, float]], glass: set[int], half: float, colou
     The profile runs from the lower front corner over the roof to the lower rear corner; `glass` has its glazed edges.
     """
     parts = []
-    for k, ((ax, ay), (bx, by)) in enumerate(zip(profile, profile[1:], strict=False)):
+    for k, ((ax, ay), (bx, by)) in enumerate(itertools.pairwise(profile)):
         slope = abs(bx - ax) / (math.hypot(bx - ax, by - ay) or 1.0)
         paint = shade(GLASS, 0.75 + 0.5 * slope) if k in glass else shade(colour, 0.62 + 0.6 * slope)
         parts.append(Part([(ax, ay, -half), (bx, by, -half), (bx, by, half), (ax, ay, half)], paint, True))
@@ -259,7 +260,7 @@ PARTS = {
 
 def parts_of(body: Body) -> list[Part]:
     """The polygons of any body, already tipped, tilted or knocked over, in draw order."""
-    parts = PARTS[body.kind](body)  # type: ignore[operator]
+    parts = PARTS[body.kind](body)
     if body.pose == "knocked" and body.kind in ROLLERS:
         half = {"car": 0.8, "van": 0.9, "forklift": 0.48}.get(body.kind, 0.3)
         # Onto the far flank, roof towards the camera: what was near is now on top.
