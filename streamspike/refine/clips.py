@@ -1,0 +1,168 @@
+"""Training clips for the built-in model: simulated segments as pixels, sentences and dense labels, made by worker processes.
+
+A clip is fully determined by its number, so a resumed run sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamspike.belief.summary import Summary
+from streamspike.world.scene import KINDS, SCENES, Scene, Snapshot, build_scene
+
+POSES = ("stand", "walk", "run", "sit", "lie", "crouch", "climb", "roll", "knocked")
+PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108))
+"""Sizes that are painted before the squash to the model's square: 4:3 and 16:9."""
+SURPRISING_SHARE = 0.5
+"""Of the clips have one scripted surprise; its segment never teaches what to expect, only what was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Consecutive segments of one simulated camera."""
+
+    number: int
+    frames: NDArray[np.uint8]
+    """(segments, 2, side, side, 3) RGB."""
+    kinds: NDArray[np.uint8]
+    """(segments, cells, cells): KINDS index + 1 of the foremost body in each cell, 0 background; second frame."""
+    poses: NDArray[np.uint8]
+    """(segments, cells, cells): POSES index + 1 of the same body, 0 background."""
+    motion: NDArray[np.float32]
+    """(segments, cells, cells, 2): movement of the same body between the two frames, in cells, right and down."""
+    sentences: tuple[str, ...]
+    """What happened in each segment."""
+    alternatives: tuple[tuple[tuple[str, float], ...], ...]
+    """The true distribution over sentences before each segment."""
+    summary: str
+    """H_t: what happened before the first segment, or empty."""
+    scripted: int
+    """The segment of the scripted surprise, -1 without one."""
+
+
+def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: int, summary_words: int) -> Clip:
+    """Simulate and paint one clip."""
+    import cv2
+
+    from streamspike.world.painter import Painter
+    from streamspike.world.simulation import Simulation
+
+    rng = np.random.default_rng([seed, number])
+    width, height = PICTURES[int(rng.integers(len(PICTURES)))]
+    scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], int(rng.integers(1 << 30)), width / height)
+    past = 0 if rng.random() < 0.4 else int(rng.integers(1, 7))
+    scripted = int(rng.integers(0, num_segments)) if rng.random() < SURPRISING_SHARE else -1
+    script = {past + scripted: None} if scripted >= 0 else None
+    simulation = Simulation(scene, int(rng.integers(1 << 30)), script=script)
+    painter = Painter(scene, int(rng.integers(1 << 30)), width, height)
+    summary = Summary(summary_words)
+    for _ in range(past):
+        summary.append(simulation.step().sentence)
+
+    frames = np.empty((num_segments, 2, side_px, side_px, 3), np.uint8)
+    kinds = np.zeros((num_segments, cells, cells), np.uint8)
+    poses = np.zeros_like(kinds)
+    motion = np.zeros((num_segments, cells, cells, 2), np.float32)
+    sentences, alternatives = [], []
+    jitter = float(rng.uniform(-0.1, 0.1))  # real cameras do not sample at exact quarters
+    for index in range(num_segments):
+        truth = simulation.step()
+        span = truth.end_seconds - truth.start_seconds
+        instants = [simulation.snapshot(truth.start_seconds + span * (part + jitter)) for part in (0.25, 0.75)]
+        for k, snapshot in enumerate(instants):
+            picture = painter.paint(snapshot)
+            frames[index, k] = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
+        kinds[index], poses[index], motion[index] = label_cells(painter, scene, instants, cells)
+        sentences.append(truth.sentence)
+        alternatives.append(truth.alternatives)
+    return Clip(
+        number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, scripted
+    )
+
+
+def label_cells(
+    painter: object, scene: Scene, instants: list[Snapshot], cells: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    """Which body is under each cell at the second instant, what it is, how it stands and where it moved."""
+    kinds = np.zeros((cells, cells), np.uint8)
+    poses = np.zeros_like(kinds)
+    motion = np.zeros((cells, cells, 2), np.float32)
+    before = {box.body_id: box for box in painter.boxes(instants[0])}  # type: ignore[attr-defined]
+    after = {box.body_id: box for box in painter.boxes(instants[1])}  # type: ignore[attr-defined]
+    centres = (np.arange(cells) + 0.5) / cells
+    for body in sorted(instants[1].bodies, key=lambda body: -body.z):  # near bodies overwrite far ones
+        box = after.get(body.body_id)
+        if box is None:
+            continue
+        rows = (centres > box.y0 - 0.25 / cells) & (centres < box.y1 + 0.25 / cells)
+        columns = (centres > box.x0 - 0.25 / cells) & (centres < box.x1 + 0.25 / cells)
+        patch = np.ix_(rows, columns)
+        kinds[patch] = KINDS.index(body.kind) + 1
+        poses[patch] = POSES.index(body.pose) + 1 if body.pose in POSES else 0
+        was = before.get(body.body_id, box)
+        motion[patch] = (
+            cells * 0.5 * (box.x0 + box.x1 - was.x0 - was.x1),
+            cells * 0.5 * (box.y0 + box.y1 - was.y0 - was.y1),
+        )
+    return kinds, poses, np.clip(motion, -4, 4)
+
+
+def _work(numbers: Iterator[int], out: multiprocessing.Queue[Clip], arguments: tuple[int, ...]) -> None:
+    import os
+
+    import cv2
+
+    cv2.setNumThreads(1)
+    os.nice(5)  # training must not starve; a clip can be used twice, a lost training second is gone
+    for number in numbers:
+        out.put(make_clip(number, *arguments))
+
+
+class ClipFeed:
+    """Clips in order of their numbers, made ahead of time by `workers` spawned processes (fork deadlocks after OpenCV)."""
+
+    def __init__(
+        self, seed: int, first: int, workers: int, num_segments: int, side_px: int, cells: int, summary_words: int
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        arguments = (seed, num_segments, side_px, cells, summary_words)
+        self._queues = [context.Queue(maxsize=64) for _ in range(workers)]
+        self._workers = [
+            context.Process(target=_work, args=(range(first + k, 1 << 40, workers), self._queues[k], arguments), daemon=True)
+            for k in range(workers)
+        ]
+        self._next = 0
+
+    def __enter__(self) -> ClipFeed:
+        for worker in self._workers:
+            worker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.terminate()
+            worker.join()
+
+    def take(self) -> Clip:
+        """The next clip. Raises RuntimeError when its worker died."""
+        turn = self._next % len(self._queues)
+        self._next += 1
+        while True:
+            try:
+                return self._queues[turn].get(timeout=5)
+            except queue.Empty:
+                if not self._workers[turn].is_alive():
+                    raise RuntimeError(f"clip worker {turn} ended with code {self._workers[turn].exitcode}") from None
+
+    def ready(self) -> int:
+        """Clips that could be taken without waiting, about."""
+        return sum(q.qsize() for q in self._queues)

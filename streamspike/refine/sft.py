@@ -1,0 +1,328 @@
+"""Supervised training of the built-in model on simulated cameras, resumable at any moment.
+
+Three questions are taught at once (what happens next, what just happened, is this true), and a dense head on the vision
+tokens, free from the simulator and dropped at export, makes the model see bodies and their motion several times sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streamspike.belief import prompts
+from streamspike.refine.clips import POSES, Clip, ClipFeed
+from streamspike.refine.muon import Muon
+from streamspike.refine.nano import FRAME_PX, MEAN, MERGE, PATCH_PX, STD, build_model, build_tokenizer, save_model
+from streamspike.refine.rows import Batch, Branch, RowBuilder
+from streamspike.world.scene import KINDS
+
+CELLS = FRAME_PX // PATCH_PX
+SIDE = CELLS // MERGE
+EVALUATION_SEED_OFFSET = 1_000_003
+
+
+@dataclass(frozen=True, slots=True)
+class Pretraining:
+    """Everything a run depends on. `minutes` is training time on this machine, over all resumptions."""
+
+    minutes: float = 75.0
+    seed: int = 0
+    batch: int = 8
+    fresh: int = 3
+    """Clips per batch never seen before; the others come from a pool of recent ones, with other questions."""
+    pool: int = 1024
+    workers: int = 1
+    peak_rate: float = 2.5e-3
+    num_blocks: int = 9
+    """Window of 8 plus the observation."""
+    summary_words: int = 24
+    evaluate_minutes: float = 5.0
+    device: str = "cpu"
+
+
+class DenseHead(nn.Module):
+    """Kind, pose and motion of the body under each patch, from the last vision block."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, len(KINDS) + 1 + len(POSES) + 1 + 2)
+
+    def loss(self, hidden: Tensor, clips: Sequence[Clip]) -> Tensor:
+        """`hidden` is (frame blocks, patches, width) in merge order; labels come from the clips."""
+        kinds, poses, motion = self.out(self.norm(hidden)).split((len(KINDS) + 1, len(POSES) + 1, 2), dim=-1)
+        kind_labels = _merge_order(np.stack([clip.kinds for clip in clips])).to(hidden.device).long()
+        pose_labels = _merge_order(np.stack([clip.poses for clip in clips])).to(hidden.device).long()
+        motion_labels = _merge_order(np.stack([clip.motion for clip in clips])).to(hidden.device)
+        present = kind_labels > 0
+        loss = F.cross_entropy(kinds.flatten(0, 1), kind_labels.flatten())
+        loss = loss + 0.5 * F.cross_entropy(poses.flatten(0, 1), pose_labels.flatten())
+        if present.any():
+            loss = loss + 0.3 * F.smooth_l1_loss(motion[present], motion_labels[present])
+        return loss
+
+
+def _merge_order(grid: np.ndarray) -> Tensor:
+    """(clips, segments, cells, cells, ...) to (frame blocks, patches, ...) in the order the vision tower has patches."""
+    blocks = torch.from_numpy(grid).flatten(0, 1)
+    tail = blocks.shape[3:]
+    blocks = blocks.reshape(-1, SIDE, MERGE, SIDE, MERGE, *tail).transpose(2, 3)
+    return blocks.reshape(blocks.shape[0], CELLS * CELLS, *tail)
+
+
+def patchify(frames: Tensor) -> Tensor:
+    """(frame blocks, 2, side, side, 3) uint8 to normalised patches (frame blocks, patches, 3 * 2 * 8 * 8)."""
+    mean, std = torch.tensor(MEAN, device=frames.device) * 255, torch.tensor(STD, device=frames.device) * 255
+    pixels = (frames.float() - mean) / std
+    split = pixels.reshape(-1, 2, SIDE, MERGE, PATCH_PX, SIDE, MERGE, PATCH_PX, 3)
+    return split.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(frames.shape[0], CELLS * CELLS, -1)
+
+
+class VisionRunner:
+    """The vision tower over many equal frame blocks at once; the stock forward loops over them one by one."""
+
+    def __init__(self, visual: nn.Module) -> None:
+        self._visual: Any = visual
+        rows, columns = np.divmod(np.arange(CELLS * CELLS), CELLS)
+        grids = [_merge_order(grid.reshape(1, 1, CELLS, CELLS))[0] for grid in (rows, columns)]
+        self._positions = torch.stack(grids, dim=-1)  # (patches, 2): row, column
+
+    def __call__(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """(blocks, patches, dim) to the last hidden state (blocks, patches, width) and the merged tokens (blocks, n, D)."""
+        visual = self._visual
+        blocks, count, _ = patches.shape
+        kernel = visual.patch_embed.proj.weight.flatten(1)
+        hidden = F.linear(patches.to(kernel.dtype), kernel)
+        cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
+        cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)
+        for block in visual.blocks:
+            attention = block.attn
+            qkv = attention.qkv(block.norm1(hidden)).view(blocks, count, 3, attention.num_heads, -1)
+            query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (blocks, heads, patches, head width)
+            query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
+            mixed = F.scaled_dot_product_attention(query, key, value)
+            hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(blocks, count, -1))
+            hidden = hidden + block.mlp(block.norm2(hidden))
+        return hidden, visual.merger(hidden).view(blocks, SIDE * SIDE, -1)
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    left, right = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-right, left), dim=-1) * sin
+
+
+def choose_branches(clip: Clip, rng: np.random.Generator, sentences: Sequence[str]) -> list[Branch]:
+    """Which questions this clip is asked this time: four of each kind that matters, two to verify."""
+    count = len(clip.sentences)
+    branches = []
+    for t in rng.choice(count - 1, size=4, replace=False):
+        # Drawn from the truth and not what came: a scripted surprise must not teach that surprises are common.
+        texts, weights = zip(*clip.alternatives[t + 1], strict=True)
+        expected = texts[_draw(weights, rng)]
+        branches.append(Branch(int(t) + 1, prompts.PREDICT, clip.summary, expected))
+    times = set(rng.choice(count, size=4, replace=False).tolist())
+    if clip.scripted >= 0:
+        times.add(clip.scripted)
+    for t in sorted(times):
+        branches.append(Branch(t + 1, prompts.OBSERVE, clip.summary, clip.sentences[t]))
+    for t in rng.choice(count, size=1):
+        truth = clip.sentences[t]
+        true = bool(rng.random() < 0.5)
+        statement = truth if true else _falsehood(clip, int(t), rng, sentences)
+        question = prompts.render_verify(statement)
+        branches.append(Branch(int(t) + 1, question, clip.summary, prompts.YES if true else prompts.NO, 0.5))
+    return branches
+
+
+def _draw(weights: Sequence[float], rng: np.random.Generator) -> int:
+    edges = np.cumsum(weights)
+    return min(int(np.searchsorted(edges, rng.random() * edges[-1])), len(weights) - 1)
+
+
+def _falsehood(clip: Clip, t: int, rng: np.random.Generator, sentences: Sequence[str]) -> str:
+    """Something that could have happened, or happened at another time, or happens elsewhere."""
+    near = [text for text, _ in clip.alternatives[t] if text != clip.sentences[t]][:8]
+    other = [text for text in clip.sentences if text != clip.sentences[t]]
+    pools = [pool for pool in (near, other, list(sentences)) if pool]
+    pool = pools[int(rng.integers(len(pools)))]
+    choice = pool[int(rng.integers(len(pool)))]
+    return choice if choice != clip.sentences[t] else "something else happens"
+
+
+class Trainer:
+    """Owns model, optimiser and clock. One `step` per batch; everything needed to resume is in `state`."""
+
+    def __init__(self, settings: Pretraining, sentences: Sequence[str]) -> None:
+        self.settings = settings
+        self.sentences = tuple(sentences)
+        self.tokenizer = build_tokenizer(self.sentences)
+        self.model = build_model(self.tokenizer, settings.seed).to(settings.device)
+        self.head = DenseHead(self.model.config.vision_config.hidden_size).to(settings.device)
+        self.rows = RowBuilder(self.encode, settings.num_blocks, SIDE, self.tokenizer.pad_token_id)
+        self.vision = VisionRunner(self.model.model.visual)
+        matrices, rest = [], []
+        for name, parameter in [*self.model.named_parameters(), *self.head.named_parameters()]:
+            inside = ".blocks." in name or ".layers." in name
+            (matrices if inside and parameter.ndim == 2 else rest).append(parameter)
+        self.optimizers = (
+            Muon(matrices, lr=settings.peak_rate, weight_decay=0.01),
+            torch.optim.AdamW(rest, lr=settings.peak_rate, betas=(0.9, 0.98), weight_decay=0.01),
+        )
+        self.steps = 0
+        self.clips = 0
+        self.seconds = 0.0
+
+    def encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    @property
+    def progress(self) -> float:
+        """In [0, 1]: how much of the time budget is spent."""
+        return min(1.0, self.seconds / (60 * self.settings.minutes))
+
+    def step(self, clips: Sequence[Clip]) -> dict[str, float]:
+        """One update; returns mean loss per token by question, and of the dense head."""
+        started = time.monotonic()
+        rng = np.random.default_rng([self.settings.seed, 7, self.steps])
+        batch = self.rows.build([choose_branches(clip, rng, self.sentences) for clip in clips])
+        warm = min(1.0, (self.steps + 1) / 100)
+        rate = self.settings.peak_rate * warm * max(0.02, 0.5 * (1 + math.cos(math.pi * self.progress)))
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.settings.device.startswith("cuda")):
+            losses, hidden = self.losses(clips, batch)
+            weights = batch.weights.to(losses.device)
+            loss = (losses * weights).sum() / weights.sum()
+            dense = self.head.loss(hidden.float(), clips)
+        total = loss + 0.5 * dense
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([*self.model.parameters(), *self.head.parameters()], 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.steps += 1
+        self.clips += len(clips)
+        self.seconds += time.monotonic() - started
+        return {**_by_question(losses.detach().float().cpu(), batch), "dense": float(dense.detach()), "rate": rate}
+
+    def losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Negative log-likelihood of every target token, nats, and the last vision hidden state."""
+        device = self.settings.device
+        frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device).flatten(0, 1)
+        hidden, merged = self.vision(patchify(frames))
+        language = self.model.model.language_model
+        embeds = language.embed_tokens(batch.ids.to(device))
+        embeds = embeds.masked_scatter(batch.video.to(device)[..., None], merged.to(embeds.dtype))
+        output = language(
+            inputs_embeds=embeds,
+            position_ids=batch.positions.to(device),
+            attention_mask=batch.mask.to(device),
+            use_cache=False,
+        ).last_hidden_state
+        logits = self.model.lm_head(output[batch.rows.to(device), batch.columns.to(device)])
+        return F.cross_entropy(logits.float(), batch.targets.to(device), reduction="none"), hidden
+
+    def save(self, folder: Path) -> None:
+        """Checkpoint and exported model; a kill in the middle leaves the previous ones whole."""
+        state = {
+            "model": self.model.state_dict(), "head": self.head.state_dict(), "steps": self.steps, "clips": self.clips,
+            "seconds": self.seconds, "settings": asdict(self.settings), "sentences": self.sentences,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(state, folder / "checkpoint.new")
+        os.replace(folder / "checkpoint.new", folder / "checkpoint.pt")
+        save_model(self.model, self.tokenizer, folder / "model")
+
+    def load(self, folder: Path) -> bool:
+        """Continue from a checkpoint; False when there is none."""
+        path = folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.settings.device, weights_only=True)
+        if tuple(state["sentences"]) != self.sentences:
+            raise ValueError(f"{path} was trained on other sentences than the world says now; choose another folder")
+        self.model.load_state_dict(state["model"])
+        self.head.load_state_dict(state["head"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]
+        return True
+
+
+def _by_question(losses: Tensor, batch: Batch) -> dict[str, float]:
+    names = {prompts.PREDICT: "next", prompts.OBSERVE: "caption"}
+    sums: dict[str, list[float]] = {"next": [], "caption": [], "verify": []}
+    for loss, question in zip(losses.tolist(), batch.questions, strict=True):
+        sums[names.get(question, "verify")].append(loss)
+    return {name: sum(values) / len(values) for name, values in sums.items() if values}
+
+
+def evaluate(trainer: Trainer, clips: Sequence[Clip]) -> dict[str, float]:
+    """Held-out nats per token by question, and the share of sentences whose every token is the model's first choice."""
+    rng = np.random.default_rng(1)
+    trainer.model.eval()
+    totals: dict[str, list[float]] = {}
+    with torch.inference_mode():
+        for start in range(0, len(clips), 16):
+            part = clips[start : start + 16]
+            batch = trainer.rows.build([choose_branches(clip, rng, trainer.sentences) for clip in part])
+            losses, _ = trainer.losses(part, batch)
+            for name, value in _by_question(losses.float().cpu(), batch).items():
+                totals.setdefault(name, []).append(value)
+    trainer.model.train()
+    return {f"held_out_{name}": float(np.mean(values)) for name, values in totals.items()}
+
+
+def pretrain(settings: Pretraining, folder: Path, report: Callable[[dict[str, Any]], None]) -> Path:
+    """Train until the time budget is spent, continuing from `folder` when it holds a checkpoint; returns the model folder.
+
+    `report` gets one dict every 20 steps and after every evaluation; the same lines are appended to `curve.jsonl`.
+    """
+    from streamspike.world.sentences import all_sentences
+
+    trainer = Trainer(settings, all_sentences())
+    trainer.load(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = (settings.num_blocks, FRAME_PX, CELLS, settings.summary_words)
+    held_out_seed = settings.seed + EVALUATION_SEED_OFFSET
+
+    def log(values: dict[str, Any]) -> None:
+        line = {"minutes": round(trainer.seconds / 60, 3), "steps": trainer.steps, "clips": trainer.clips, **values}
+        with (folder / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in line.items()}) + "\n")
+        report(line)
+
+    with ClipFeed(held_out_seed, 0, 1, *shape) as feed:
+        held_out = [feed.take() for _ in range(64)]
+    pool_rng = np.random.default_rng([settings.seed, 11, trainer.steps])
+    pool: list[Clip] = []
+    next_evaluation = trainer.seconds + 60 * settings.evaluate_minutes
+    # Every step takes `fresh` new clips, so the number of the next clip follows from the number of steps.
+    with ClipFeed(settings.seed, trainer.steps * settings.fresh, settings.workers, *shape) as feed:
+        while trainer.progress < 1.0:
+            fresh = [feed.take() for _ in range(settings.fresh)]
+            past = [pool[int(pool_rng.integers(len(pool)))] for _ in range(settings.batch - len(fresh) if pool else 0)]
+            values = trainer.step(fresh + past)
+            pool = (pool + fresh)[-settings.pool :]
+            if trainer.steps % 20 == 0:
+                log(values)
+            if trainer.seconds >= next_evaluation:
+                next_evaluation = trainer.seconds + 60 * settings.evaluate_minutes
+                trainer.save(folder)
+                log(evaluate(trainer, held_out))
+    trainer.save(folder)
+    log(evaluate(trainer, held_out))
+    return folder / "model"
