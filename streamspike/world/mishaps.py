@@ -198,10 +198,12 @@ def fall_from_shelf(state: State, rng: Random) -> Track:
 
 def climb(state: State, rng: Random) -> Track:
     """Somebody comes over the fence at the back and stands there."""
-    z = state.scene.props["shelf_z"] - 0.5
+    props = state.scene.props
+    z = props["shelf_z"] + 1.2
     intruder = new_actor(state, "person", "track", rng.choice((-1, 1)), rng)
     intruder.holds = None
-    intruder.x, intruder.z = rng.uniform(-0.6, 0.6) * state.scene.camera.half_width(z), z
+    beside = rng.uniform(2.0, 4.0) * (-1 if props["shelf_x"] > 0 else 1)  # the shelf would be in the way
+    intruder.x, intruder.z = props["shelf_x"] + beside, z
     become(intruder, "stand")
     state.actors.append(intruder)
     track = actor_track(intruder)

@@ -28,9 +28,8 @@ FURS: tuple[Colour, ...] = (
     (226, 222, 214),
     (120, 116, 112),
 )
-BALLS: tuple[Colour, ...] = ((226, 62, 48), (240, 200, 40), (240, 240, 240), (60, 120, 210), (240, 130, 30))
-BAGS: tuple[Colour, ...] = ((150, 40, 40), (40, 60, 110), (36, 36, 40), (110, 76, 44), (60, 110, 70))
-CARDBOARD: tuple[Colour, ...] = ((188, 146, 92), (170, 128, 78), (202, 164, 112))
+OBJECTS: dict[str, Colour] = {"box": (188, 146, 92), "bag": (104, 62, 38), "ball": (226, 84, 44)}
+"""One colour per kind: what lies on the ground must look like what somebody held a moment ago."""
 
 BURDENS = {  # what somebody arrives with: kind and chance; the rest comes with empty hands
     ("street", "person"): (("bag", 0.35), ("ball", 0.12), ("box", 0.08)),
@@ -41,8 +40,8 @@ BURDENS = {  # what somebody arrives with: kind and chance; the rest comes with 
 
 
 def colour_of(kind: str, rng: Random) -> Colour:
-    palettes = {"person": CLOTHES, "dog": FURS, "cat": FURS, "box": CARDBOARD, "bag": BAGS, "ball": BALLS}
-    r, g, b = rng.choice(palettes.get(kind, PAINTS))
+    palettes = {"person": CLOTHES, "dog": FURS, "cat": FURS}
+    r, g, b = OBJECTS[kind] if kind in OBJECTS else rng.choice(palettes.get(kind, PAINTS))
     light = rng.uniform(0.85, 1.1)
     return min(255, int(r * light)), min(255, int(g * light)), min(255, int(b * light))
 

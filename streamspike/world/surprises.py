@@ -73,9 +73,11 @@ def actor_surprises(state: State) -> dict[str, list[Happening]]:
                 can("run", actor)
             if actor.holds == "ball" and state.ahead(actor) > 2.0:
                 can("throw", actor)
-            if actor.holds == "bag" and actor.moving and len(state.items) < MAX_ITEMS:
+            # What it lets go of must land in the picture, and the one who walks on must be seen to do so.
+            room = len(state.items) < MAX_ITEMS and state.ahead(actor) > 2.0
+            if actor.holds == "bag" and actor.moving and room:
                 can("leave_behind", actor, "bag")
-            if actor.holds == "box" and len(state.items) < MAX_ITEMS:
+            if actor.holds == "box" and room:
                 can("drop", actor, "box")
         if actor.kind in ("person", "dog", "cart") and actor.activity == "move":
             can("turn_back", actor)

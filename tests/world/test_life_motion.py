@@ -1,0 +1,182 @@
+"""Motion within a segment: what happens shows in both frames of its segment, and nothing jumps without cause."""
+
+import pytest
+
+from streamspike.world.life import State
+from streamspike.world.scene import SCENES, SIZES, Body, Scene, build_scene
+from streamspike.world.simulation import Simulation
+
+QUARTER, THREE_QUARTERS = 0.25, 0.75
+
+
+def shown(scene: Scene, body: Body) -> float:
+    """The part of the body's length that is in the picture of the unmoved camera."""
+    half = scene.camera.half_width(body.z)
+    length = SIZES[body.kind][0] * body.scale
+    left, right = max(body.x - length / 2, -half), min(body.x + length / 2, half)
+    return max(0.0, right - left) / length
+
+
+def lives(name: str, seeds: int = 25, steps: int = 30):
+    for seed in range(seeds):
+        scene = build_scene(name, seed)
+        simulation = Simulation(scene, seed, script={})
+        for _ in range(steps):
+            before = {actor.actor_id for actor in simulation.state.actors}
+            truth = simulation.step()
+            yield scene, simulation, truth, before
+
+
+def bodies_at(simulation: Simulation, seconds: float) -> dict[int, Body]:
+    return {body.body_id: body for body in simulation.snapshot(seconds).bodies}
+
+
+def scripted(kind: str, segment_seconds: float = 1.0):
+    """The first simulation in which this surprise takes place in segment 1, its truth, and the bodies just before."""
+    for seed in range(600):
+        scene = build_scene(SCENES[seed % 3], seed)
+        simulation = Simulation(scene, seed, segment_seconds, script={1: kind})
+        simulation.step()
+        before = {body.body_id: body for body in simulation.snapshot(0.99 * segment_seconds).bodies}
+        truth = simulation.step()
+        if truth.kind == kind:
+            return simulation, truth, before
+    raise AssertionError(f"{kind} is never possible")
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_who_enters_is_inside_the_picture_after_a_quarter_of_the_segment(name):
+    entered = 0
+    for scene, simulation, truth, before in lives(name):
+        if truth.kind == "enter":
+            (new,) = (actor for actor in simulation.state.actors if actor.actor_id not in before)
+            first = bodies_at(simulation, truth.start_seconds + QUARTER)[new.actor_id]
+            second = bodies_at(simulation, truth.start_seconds + THREE_QUARTERS)[new.actor_id]
+            assert shown(scene, first) > 0.65, truth.sentence
+            assert shown(scene, second) > 0.9, truth.sentence
+            assert (first.x < 0) == truth.sentence.endswith("left")
+            entered += 1
+    assert entered > 30
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_who_leaves_is_half_outside_after_a_quarter_and_gone_after_three(name):
+    left = 0
+    for scene, simulation, truth, before in lives(name):
+        if truth.kind == "leave":
+            (gone,) = before - {actor.actor_id for actor in simulation.state.actors}
+            first = bodies_at(simulation, truth.start_seconds + QUARTER)[gone]
+            second = bodies_at(simulation, truth.start_seconds + THREE_QUARTERS)[gone]
+            assert 0.4 <= shown(scene, first) <= 0.6, truth.sentence
+            assert shown(scene, second) < 0.05, truth.sentence
+            left += 1
+    assert left > 30
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_nothing_jumps_from_one_segment_to_the_next(name):
+    last: dict[int, Body] = {}
+    for _, simulation, truth, _ in lives(name, seeds=6):
+        now = bodies_at(simulation, truth.start_seconds)
+        if truth.index > 0:
+            for body_id in last.keys() & now.keys():
+                before, after = last[body_id], now[body_id]
+                assert abs(before.x - after.x) < 1e-3
+                assert abs(before.z - after.z) < 1e-3
+                assert before.kind == after.kind
+        last = bodies_at(simulation, truth.end_seconds - 1e-6)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_walkers_walk_and_vehicles_drive_at_sensible_speeds(name):
+    for _, simulation, truth, _ in lives(name, seeds=8):
+        if truth.kind != "continue":
+            continue
+        for actor in simulation.state.actors:
+            if actor.activity == "move" and not simulation.state.at_edge(actor):
+                assert 0.5 * actor.ease < actor.speed < 1.8 * actor.ease
+
+
+def test_a_fall_is_under_way_in_the_first_frame_and_over_in_the_second():
+    simulation, _, before = scripted("fall")
+    first, second = bodies_at(simulation, 1.25), bodies_at(simulation, 1.75)
+    (fallen,) = (body for body in second.values() if body.pose == "lie" and before[body.body_id].pose != "lie")
+    assert 0.4 < first[fallen.body_id].tilt < 1.2
+    assert fallen.tilt == pytest.approx(1.5708, abs=1e-3)
+
+
+def test_who_turns_back_walks_the_other_way_in_both_frames():
+    simulation, _, before = scripted("turn_back")
+    first, second = bodies_at(simulation, 1.25), bodies_at(simulation, 1.75)
+    (turned,) = (i for i, body in second.items() if i in before and body.facing != before[i].facing)
+    assert first[turned].facing == second[turned].facing
+    assert (second[turned].x - first[turned].x) * second[turned].facing > 0.2
+
+
+@pytest.mark.parametrize("kind", ["vanish", "item_vanishes"])
+def test_what_vanishes_is_in_neither_frame(kind):
+    simulation, _, before = scripted(kind)
+    first, second = bodies_at(simulation, 1.25), bodies_at(simulation, 1.75)
+    assert len(before.keys() - first.keys()) == 1
+    assert before.keys() - first.keys() == before.keys() - second.keys()
+
+
+@pytest.mark.parametrize("kind", ["drop", "leave_behind", "appear", "ball", "shelf", "throw", "climb", "wrong_way"])
+def test_what_is_new_is_in_both_frames(kind):
+    simulation, _, before = scripted(kind)
+    scene = simulation.state.scene
+    first, second = bodies_at(simulation, 1.25), bodies_at(simulation, 1.75)
+    (new,) = first.keys() - before.keys()
+    assert shown(scene, first[new]) > 0.5
+    assert shown(scene, second[new]) > 0.5 or kind == "throw"
+
+
+def test_who_drops_a_box_has_empty_hands_in_the_first_frame():
+    simulation, _, before = scripted("drop")
+    first = bodies_at(simulation, 1.25)
+    assert [i for i, body in before.items() if body.holds == "box" and i in first and first[i].holds is None]
+
+
+def test_who_is_hit_lies_in_front_of_the_vehicle():
+    simulation, truth, _ = scripted("hit")
+    second = bodies_at(simulation, 1.75)
+    (victim,) = (body for body in second.values() if body.pose == "lie")
+    assert any(
+        body.kind in truth.sentence and abs(body.x - victim.x) < 3.5 and abs(body.z - victim.z) < 0.5
+        for body in second.values()
+        if body.kind in ("car", "van", "forklift")
+    )
+
+
+def test_a_dark_or_blocked_view_is_so_in_both_frames_and_clears_again():
+    for kind, seen in (("lights_out", lambda s: s.light), ("covered", lambda s: 1.0 - s.cover)):
+        simulation, _, _ = scripted(kind)
+        assert seen(simulation.snapshot(1.0)) == 1.0
+        assert seen(simulation.snapshot(1.25)) == 0.0
+        assert seen(simulation.snapshot(1.75)) == 0.0
+        for _ in range(40):
+            truth = simulation.step()
+            if truth.kind in ("lights_on", "uncovered"):
+                break
+        assert seen(simulation.snapshot(truth.start_seconds + QUARTER)) == 1.0
+
+
+def test_a_knocked_camera_stays_knocked_and_moves_the_edges_with_it():
+    simulation, _, _ = scripted("camera_moves")
+    shift = simulation.snapshot(1.25).shift
+    assert 0.06 <= abs(shift[0]) <= 0.12
+    truth = simulation.step()
+    assert simulation.snapshot(truth.start_seconds).shift == shift
+    state: State = simulation.state
+    camera = state.scene.camera
+    for side, border in ((-1, 0.0), (1, 1.0)):
+        assert camera.project(state.edge(7.0, side), 0.0, 7.0)[0] + shift[0] == pytest.approx(border)
+
+
+def test_legs_move_with_the_ground_they_cover():
+    for _, simulation, truth, _ in lives("street", seeds=5):
+        first = bodies_at(simulation, truth.start_seconds + 0.3)
+        second = bodies_at(simulation, truth.start_seconds + 0.6)
+        for body_id in first.keys() & second.keys():
+            moved = abs(first[body_id].x - second[body_id].x) > 1e-6
+            assert (second[body_id].gait > first[body_id].gait) == moved
