@@ -12,14 +12,15 @@ from streamspike.core import Pixels
 from streamspike.world.nuisance import (
     Branches,
     Clouds,
-    Convoy,
     Curtain,
     Flag,
     Flicker,
     Headlights,
     Insect,
+    Passers,
     Rain,
     Television,
+    Train,
 )
 from streamspike.world.scene import Scene
 
@@ -28,9 +29,9 @@ BURST_CHANCE = 0.65
 """That a stretch of STRETCH_SECONDS has any burst."""
 
 NUISANCES = {
-    "street": (Clouds, Flicker, Branches, Rain, Headlights, Convoy, Insect, Flag),
+    "street": (Clouds, Flicker, Branches, Rain, Headlights, Passers, Insect, Flag),
     "room": (Clouds, Flicker, Headlights, Television, Curtain, Insect),
-    "yard": (Clouds, Flicker, Branches, Rain, Convoy, Insect, Flag),
+    "yard": (Clouds, Flicker, Branches, Rain, Train, Insect, Flag),
 }
 
 
@@ -93,12 +94,12 @@ class Ambience:
     def behind(self, canvas: Pixels, seconds: float) -> None:
         """Draw what moves behind the bodies. Modifies canvas."""
         for k, nuisance in enumerate(self._nuisances):
-            if isinstance(nuisance, Convoy):
+            if isinstance(nuisance, Passers | Train):
                 nuisance.draw(canvas, seconds, self.level(k, seconds))
 
     def front(self, picture: Pixels, seconds: float, rng: np.random.Generator) -> Pixels:
         """The picture with what moves before the bodies or lights them. May modify picture."""
         for k, nuisance in enumerate(self._nuisances):
-            if not isinstance(nuisance, Convoy):
+            if not isinstance(nuisance, Passers | Train):
                 picture = nuisance.apply(picture, seconds, self.level(k, seconds), rng)
         return picture

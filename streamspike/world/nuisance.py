@@ -71,12 +71,12 @@ class Clouds:
         us, vs = coarse_grid()
         self._place = (us - 0.5) * math.cos(angle) + (vs - 0.5) * math.sin(angle) * 0.6
         self._depth = rng.uniform(0.3, 0.5)
-        self._wobble = Wobble(rng, 1.7)
+        self._wobble = Wobble(rng, 2.7)
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
         if level <= 0:
             return picture
-        edge = 0.55 * self._wobble.at(seconds)
+        edge = 0.75 * self._wobble.at(seconds)
         dark = np.clip((self._place - edge) / 0.25 + 0.5, 0, 1) * self._depth * min(level, 1.2)
         shadowed: Pixels = cv2.multiply(picture, spread(255 * (1 - dark), picture), scale=1 / 255)
         return shadowed
@@ -86,11 +86,14 @@ class Flicker:
     """Automatic gain that hunts, or a lamp about to fail: everything jumps in brightness."""
 
     def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
-        self._jumps = Wobble(rng, rng.uniform(2.5, 5.0))
+        self._jumps = Wobble(rng, rng.uniform(3.0, 6.0))
         self._span = rng.uniform(0.2, 0.36)
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
-        gain = 1.0 + self._span * level * self._jumps.step(seconds) + 0.012 * self._jumps.at(seconds * 0.3)
+        jump = self._jumps.step(seconds)
+        gain = (
+            1.0 + self._span * level * (0.5 * jump + math.copysign(0.5, jump)) + 0.012 * self._jumps.at(seconds * 0.3)
+        )
         jumped: Pixels = cv2.convertScaleAbs(picture, alpha=gain)
         return jumped
 
@@ -100,26 +103,26 @@ class Branches:
 
     def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
         self._left = bool(rng.uniform() < 0.5)
-        width, height = int(width_px * rng.uniform(0.4, 0.62)), int(height_px * rng.uniform(0.3, 0.42))
+        width, height = int(width_px * rng.uniform(0.5, 0.72)), int(height_px * rng.uniform(0.34, 0.46))
         sprite, alpha = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
         leaf = rng.uniform((28, 62, 18), (110, 130, 50))
-        for _ in range(110):
+        for _ in range(170):
             far = rng.uniform() ** 0.8
             x, y = far * width * 0.95, rng.uniform(0, 1.05 - far) * height * 0.95
             across, angle = width * rng.uniform(0.025, 0.05), rng.uniform(0, math.pi)
             turn = np.array([(math.cos(angle), math.sin(angle)), (-math.sin(angle) * 0.45, math.cos(angle) * 0.45)])
             diamond = np.array([(1, 0), (0.3, 0.9), (-1, 0), (0.3, -0.9)]) @ turn * across + (x, y)
-            fill(sprite, diamond, tuple(int(c) for c in leaf * rng.uniform(0.45, 1.35)))
+            fill(sprite, diamond, tuple(min(int(c), 255) for c in leaf * rng.uniform(0.35, 1.6)))
             fill(alpha, diamond, (255, 255, 255))
         if not self._left:
             sprite, alpha = sprite[:, ::-1].copy(), alpha[:, ::-1].copy()
         self._sprite, self._alpha = sprite, alpha
-        self._sway, self._bob, self._rest = Wobble(rng, 2.6), Wobble(rng, 3.3), Wobble(rng, 0.7)
+        self._sway, self._bob, self._rest = Wobble(rng, 3.6), Wobble(rng, 4.3), Wobble(rng, 0.7)
         self._width_px = width_px
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
         height, width = self._sprite.shape[:2]
-        sway = (0.008 * self._rest.at(seconds) + 0.13 * level * self._sway.at(seconds)) * self._width_px
+        sway = (0.008 * self._rest.at(seconds) + 0.17 * level * self._sway.at(seconds)) * self._width_px
         bob = (0.005 * self._rest.at(seconds + 9) + 0.1 * level * self._bob.at(seconds)) * self._width_px
         shear = 0.25 * level * self._bob.at(seconds + 31)
         anchor = 0.0 if self._left else float(width)
@@ -223,18 +226,18 @@ class Flag:
         self._left = bool(rng.uniform() < 0.5)
         self._v = rng.uniform(0.02, 0.12)
         self._colours = rng.uniform(30, 240, (3, 3))
-        self._wind = Wobble(rng, 2.8)
+        self._wind = Wobble(rng, 4.2)
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
         height, width = picture.shape[:2]
-        long = 0.08 + level * 0.2 * (1 + 0.6 * self._wind.at(seconds))
+        long = 0.08 + level * 0.24 * (1 + 0.7 * self._wind.at(seconds))
         columns = np.linspace(0, 1, 6)
-        wave = (0.008 + 0.07 * level) * np.sin(columns * 5 - seconds * (2.0 + 11.0 * level)) * columns
+        wave = (0.008 + 0.1 * level) * np.sin(columns * 5 - seconds * (2.0 + 11.0 * level)) * columns
         droop = (1.0 - min(level, 1.0)) * 0.12 * columns
         xs = 0.02 + long * columns
         if not self._left:
             xs = 1 - xs
-        band = 0.07 + 0.03 * min(level, 1.0)
+        band = 0.07 + 0.05 * min(level, 1.0)
         for k, colour in enumerate(self._colours):
             top = self._v + wave + droop + band * k
             outline = np.concatenate([np.stack([xs, top], 1), np.stack([xs, top + band], 1)[::-1]]) * (width, height)
@@ -275,50 +278,60 @@ class Insect:
         return picture
 
 
-class Convoy:
-    """Far traffic behind everything that matters: passers-by when calm, a train or lorries in a burst."""
+class Passers:
+    """Far passers-by on the other side: a few when calm, a crowd in a burst."""
+
+    num_calm, num_crowd = 3, 42
 
     def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
-        far = scene.lanes[-1].z + (3.4 if scene.name == "street" else 5.5)
+        far = scene.lanes[-1].z + (3.2 if scene.name == "street" else 5.0)
         self._foot = scene.camera.project(0, 0.0, far)[1]
         self._person = scene.camera.project(0, 1.7, far)[1] - self._foot
-        self._train = scene.camera.project(0, 4.2, far)[1] - self._foot
-        self._colours = rng.uniform(40, 220, (8, 3))
-        self._speeds = rng.uniform(0.03, 0.09, 3) * rng.choice([-1, 1], 3)
-        self._phases = rng.uniform(0, 1, 3)
-        self._fast = rng.uniform(1.3, 2.2) * float(rng.choice([-1, 1]))
+        count = self.num_crowd
+        self._colours = rng.uniform(20, 210, (count, 3))
+        self._speeds = rng.uniform(0.03, 0.09, count) * rng.choice([-1, 1], count)
+        self._phases = rng.uniform(0, 1.2, count)
+        self._depths = rng.uniform(-0.25, 0.15, count)
 
     def draw(self, canvas: Pixels, seconds: float, level: float) -> None:
         """Modifies canvas."""
         size = np.array((canvas.shape[1], canvas.shape[0]), np.float64)
-        for k in range(3):
-            u = (self._phases[k] + seconds * self._speeds[k]) % 1.2 - 0.1
-            wide = -self._person * 0.16
-            bob = 0.03 * self._person * math.sin(seconds * 9 + k)
-            corners = [(u - wide, 0), (u + wide, 0), (u + wide * 0.9, 0.85), (u, 1.0), (u - wide * 0.9, 0.85)]
-            outline = np.array([(x, self._foot + bob + y * self._person) for x, y in corners]) * size
-            fill(canvas, outline, tuple(int(c) for c in self._colours[k] * 0.6))
+        count = self.num_calm + round((self.num_crowd - self.num_calm) * min(level, 1.0))
+        hurry = 1.0 + 3.0 * min(level, 1.0)
+        wide = -self._person * 0.16
+        for k in range(count):
+            u = (self._phases[k] + seconds * self._speeds[k] * hurry) % 1.2 - 0.1
+            foot = self._foot + self._person * (self._depths[k] + 0.03 * math.sin(seconds * 9 + k))
+            corners = [(u - wide, 0.0), (u + wide, 0.0), (u + wide * 0.9, 0.85), (u, 1.0), (u - wide * 0.9, 0.85)]
+            outline = np.array([(x, foot + y * self._person) for x, y in corners]) * size
+            fill(canvas, outline, tuple(int(c) for c in self._colours[k]))
+
+
+class Train:
+    """Rails behind the fence, and now and then a train on them."""
+
+    def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
+        far = scene.lanes[-1].z + 9.0
+        self._foot = scene.camera.project(0, 0.6, far)[1]
+        self._high = scene.camera.project(0, 4.2, far)[1] - self._foot
+        self._paints = (rng.uniform(50, 150, 3), rng.uniform(120, 220, 3))
+        self._speed = rng.uniform(1.3, 2.2) * float(rng.choice([-1, 1]))
+
+    def draw(self, canvas: Pixels, seconds: float, level: float) -> None:
+        """Modifies canvas."""
         if level <= 0:
             return
         wagon = 0.3
-        offset = (seconds * self._fast) % (2 * wagon)
-        for k in range(-3, 6):
+        offset = (seconds * self._speed) % (2 * wagon)
+        for k in range(-2, 4):
             left = k * wagon + offset
-            colour = self._colours[3 + k % 2] * (0.5 if k % 2 else 1.0) + (0 if k % 2 else 40)
-            self._block(canvas, size, left, left + wagon * 0.94, 0.08, 1.0, colour)
+            paint = self._paints[k % 2]
+            self._block(canvas, left, left + wagon * 0.95, 0.0, 1.0, paint)
             for window in range(3):
                 x = left + wagon * (0.1 + 0.29 * window)
-                self._block(canvas, size, x, x + wagon * 0.18, 0.5, 0.85, 255 - colour * 0.8)
+                self._block(canvas, x, x + wagon * 0.18, 0.45, 0.85, 240 - paint)
 
-    def _block(
-        self,
-        canvas: Pixels,
-        size: NDArray[np.float64],
-        x0: float,
-        x1: float,
-        low: float,
-        high: float,
-        colour: NDArray[np.float64],
-    ) -> None:
-        y0, y1 = self._foot + low * self._train, self._foot + high * self._train
-        fill(canvas, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) * size, tuple(int(min(c, 255)) for c in colour))
+    def _block(self, canvas: Pixels, x0: float, x1: float, low: float, high: float, paint: NDArray[np.float64]) -> None:
+        y0, y1 = self._foot + low * self._high, self._foot + high * self._high
+        corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) * (canvas.shape[1], canvas.shape[0])
+        fill(canvas, corners, tuple(int(c) for c in paint))
