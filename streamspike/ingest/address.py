@@ -84,9 +84,9 @@ def parse_address(source: str) -> Address:
 def _parse_url(kind: Kind, source: str) -> Address:
     try:
         parts = urlsplit(source)
-        host, user, password = parts.hostname, parts.username, parts.password
+        host, password = parts.hostname, parts.password
     except ValueError:
-        host, user, password = None, None, None
+        host, password = None, None
     if not host:
         raise UnsupportedSource(f"{redact(source)} names no host")
     # Only the password is replaced wherever it stands: a user called "admin" would tear up harmless words.

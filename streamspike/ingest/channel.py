@@ -44,7 +44,7 @@ class Channel(Generic[T]):
             return dropped
 
     def put(self, item: T, give_up: threading.Event) -> bool:
-        """Add, waiting for room. Never call it on the loop. False when `give_up` was set or the channel closed first."""
+        """Add, waiting for room; not for the loop. False when it gave up or the channel closed before."""
         with self._changed:
             while len(self._items) >= self._max_items and not self._closed:
                 if give_up.is_set():

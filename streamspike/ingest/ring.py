@@ -99,7 +99,8 @@ class Ring:
         """Keep a packet, drop what is too old or too much."""
         with self._lock:
             position = self._advance_to(packet.stream_seconds)
-            follows = bool(self._packets) and (self._packets[-1].epoch, self._packets[-1].header) == (self._epoch, header)
+            before = self._packets[-1] if self._packets else None
+            follows = before is not None and before.epoch == self._epoch and before.header == header
             if not packet.is_sync and not follows:
                 self._stats.ring_dropped_packets["no_sync"] += 1
                 return
@@ -190,6 +191,4 @@ class Ring:
     def _report(self) -> None:
         self._stats.ring_packets = len(self._packets)
         self._stats.ring_bytes = self._packet_bytes + self._frame_bytes
-        self._stats.ring_seconds = (
-            self._position_seconds - self._packets[0].position_seconds if self._packets else 0.0
-        )
+        self._stats.ring_seconds = self._position_seconds - self._packets[0].position_seconds if self._packets else 0.0

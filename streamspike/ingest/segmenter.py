@@ -119,7 +119,7 @@ class Segmenter:
         return segment
 
     def _measure_motion(self) -> float:
-        """Mean difference from picked frame to picked frame, repeats left out. Remembers the last for the next slice."""
+        """Mean difference from picked frame to picked frame, from the last one of the slice before; no repeats."""
         differences = []
         previous: Frame | None = None
         for frame in self._picked:

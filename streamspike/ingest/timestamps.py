@@ -43,7 +43,8 @@ class StreamTime:
             pts_seconds: what the container says, on any origin; None when it says nothing.
             arrival_seconds: when a live frame came, on a monotonic clock; stands in for a missing timestamp.
         """
-        stream_seconds = self._place(pts_seconds, arrival_seconds)
+        # Rounded, so that 1.0 - 0.1 - 0.9 is a whole second and slices begin with the frames one expects.
+        stream_seconds = round(self._place(pts_seconds, arrival_seconds), 6)
         if self._last_seconds is not None:
             step = stream_seconds - self._last_seconds
             if MIN_STEP_SECONDS < step <= 1.0:
