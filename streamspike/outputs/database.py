@@ -1,0 +1,150 @@
+"""The SQLite file under the store: opened in WAL mode, versioned, and failing in sentences.
+
+Why WAL: readers (the page, `streamspike score`) never wait for the writer, and a process that is killed in the middle
+of a write leaves a file that opens again with every committed transaction and no other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from streamspike.errors import StoreError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process that writes."""
+
+Value = str | int | float | bytes | None
+
+
+class Database:
+    """A connection. Blocking; may move between threads but only one uses it at a time (the caller's duty).
+
+    Raises:
+        StoreError: from every method: no space, read-only, damaged, not ours, or written by a newer version.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, make its folder and the tables when they are missing."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder of the store {path}: {error.strerror}") from error
+        with self._explained():
+            self._connection = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._explained():
+                self._connection.row_factory = sqlite3.Row
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._prepare()
+        except StoreError:
+            self._connection.close()
+            raise
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """All or nothing.
+
+        Args:
+            durable: wait until the disk has it, so that it survives a power failure; without, it survives a killed
+                process, and a power failure may take the last moments with it.
+        """
+        with self._explained():
+            if durable:
+                self._connection.execute("PRAGMA synchronous = FULL")
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite rolls back by itself when the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                if durable:
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def execute(self, statement: str, values: Sequence[Value] = ()) -> int:
+        """Run one statement. Returns the number of rows it changed."""
+        with self._explained():
+            return self._connection.execute(statement, values).rowcount
+
+    def query(self, statement: str, values: Sequence[Value] = ()) -> list[sqlite3.Row]:
+        """All rows of the answer."""
+        with self._explained():
+            return self._connection.execute(statement, values).fetchall()
+
+    def query_value(self, statement: str, values: Sequence[Value] = ()) -> Any:
+        """The first column of the first row, or None."""
+        rows = self.query(statement, values)
+        return rows[0][0] if rows else None
+
+    def close(self) -> None:
+        """Close; the write-ahead log is folded into the file. Closing twice does nothing."""
+        with self._explained():
+            self._connection.close()
+
+    def _prepare(self) -> None:
+        """Make the tables of an empty file; refuse one that is not ours or newer."""
+        with self.transaction():
+            tables = {row["name"] for row in self.query("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            if not tables:
+                for statement in _statements():
+                    self._connection.execute(statement)
+                return
+        version = 0
+        if "meta" in tables:
+            version = int(self.query_value("SELECT value FROM meta WHERE key = 'schema_version'") or 0)
+        if version < 1:
+            raise StoreError(f"{self.path} is a database but not one of streamspike's; choose another store.path")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was written by a newer streamspike (schema {version}, this one knows {SCHEMA_VERSION}); "
+                "upgrade streamspike or choose another store.path"
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(_explain(error, self.path)) from error
+
+
+def _statements() -> Iterator[str]:
+    """The schema, statement by statement: `executescript` would commit the transaction it runs in."""
+    statement = ""
+    for line in resources.files("streamspike.outputs").joinpath("schema.sql").read_text("utf-8").splitlines(True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _explain(error: sqlite3.Error, path: Path) -> str:
+    """What went wrong and what to do, by SQLite's primary result code."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes carry the primary one in the low byte
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return f"the disk is full, the store {path} cannot grow; free some space or lower store.keep_days"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"the store {path} is read-only; make the file and its folder writable for this user"
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return f"cannot open the store {path}; check that it is a file in a folder this user may write to"
+        case sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_CORRUPT:
+            return f"the store {path} is damaged or not a database ({error}); move it away and a new one will be made"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"another process has been writing to the store {path} for over {BUSY_SECONDS:g} s; stop it"
+        case sqlite3.SQLITE_IOERR:
+            return f"the disk under the store {path} fails ({error})"
+    return f"the store {path} cannot be used: {error}"

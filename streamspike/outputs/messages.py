@@ -1,0 +1,92 @@
+"""What goes over the wire, as JSON that a person can read: events, states, surprise.
+
+One line per message, times in ISO 8601 UTC, probabilities in [0, 1] with the most likely first. A consumer removes
+duplicates by (id, revision) and notices gaps by `sequence`, which counts the event messages of a camera from 1.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from streamspike.core import CameraState, Event, Observation
+
+VERSION = 1
+"""Of the payloads. Grows when a key changes its meaning or goes away; new keys may come at any time."""
+
+ONLINE = "online"
+OFFLINE = "offline"
+
+
+def event_payload(event: Event, sequence: int) -> str:
+    """One message of the life of an event."""
+    return _dump(
+        {
+            "id": event.event_id,
+            "camera": event.camera_id,
+            "sequence": sequence,
+            "revision": event.revision,
+            "phase": event.phase.value,
+            "sentence": sentence(event),
+            "expected": _believed(event.expected),
+            "saw": event.saw,
+            "believed_after": _believed(event.believed),
+            "surprise_nats": round(event.surprise_nats, 4),
+            "threshold_nats": round(event.threshold_nats, 4),
+            "onset_at": iso_utc(event.onset_at),
+            "peak_at": iso_utc(event.peak_at),
+            "end_at": None if event.end_at is None else iso_utc(event.end_at),
+            "epoch": event.epoch,
+            "model": event.model,
+            "version": VERSION,
+        }
+    )
+
+
+def state_payload(camera_id: str, state: CameraState, reason: str, at: float) -> str:
+    """The state of a camera and why."""
+    return _dump(
+        {"camera": camera_id, "state": state.value, "reason": reason, "since": iso_utc(at), "version": VERSION}
+    )
+
+
+def surprise_payload(observation: Observation) -> str:
+    """The surprise of one segment, whether or not it is an event."""
+    return _dump(
+        {
+            "camera": observation.camera_id,
+            "started_at": iso_utc(observation.started_at),
+            "seconds": round(observation.end_seconds - observation.start_seconds, 3),
+            "surprise_nats": round(observation.surprise_nats, 4),
+            "saw": observation.caption,
+            "epoch": observation.epoch,
+            "index": observation.index,
+            "version": VERSION,
+        }
+    )
+
+
+def sentence(event: Event, num_hypotheses: int = 2) -> str:
+    """As in: expected: a car passes 62 %, a cat sits 30 %; saw: the gate falls over."""
+    expected = ", ".join(f"{text} {percent(value)}" for text, value in event.expected[:num_hypotheses])
+    return f"expected: {expected or 'nothing in particular'}; saw: {event.saw}"
+
+
+def percent(probability: float) -> str:
+    """62 %; what is possible but would round to nothing is < 1 %."""
+    return "< 1 %" if 0.0 < probability < 0.005 else f"{probability * 100:.0f} %"
+
+
+def iso_utc(at: float) -> str:
+    """UTC epoch seconds as 2026-07-27T10:00:00.250Z."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _believed(pairs: tuple[tuple[str, float], ...]) -> list[dict[str, object]]:
+    return [{"text": text, "probability": round(probability, 4)} for text, probability in pairs]
+
+
+def _dump(message: dict[str, Any]) -> str:
+    # Readable in a terminal: no escapes for other alphabets. NaN would not be JSON: better to fail here.
+    return json.dumps(message, ensure_ascii=False, allow_nan=False)

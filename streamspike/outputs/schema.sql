@@ -1,0 +1,94 @@
+-- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
+-- Version 1. A change gets a new version and a migration in store.py.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE cameras (
+    id              TEXT PRIMARY KEY,
+    state           TEXT,              -- core.CameraState, NULL before the first report
+    state_reason    TEXT NOT NULL DEFAULT '',
+    state_at        REAL,
+    last_sequence   INTEGER NOT NULL DEFAULT 0,  -- of the messages about events of this camera; never goes back
+    threshold_state TEXT               -- JSON of belief.calibrate.Threshold.export
+) STRICT;
+
+-- A slice of the stream. (epoch, number) start again from 0 with the process, hence the time in the key.
+CREATE TABLE segments (
+    id            INTEGER PRIMARY KEY,
+    camera_id     TEXT NOT NULL REFERENCES cameras (id),
+    started_at    REAL NOT NULL,
+    epoch         INTEGER NOT NULL,
+    number        INTEGER NOT NULL,
+    start_seconds REAL NOT NULL,       -- [start, end) of stream time within the epoch
+    end_seconds   REAL NOT NULL,
+    motion        REAL NOT NULL,
+    UNIQUE (camera_id, started_at, epoch, number)
+) STRICT;
+CREATE INDEX segments_by_time ON segments (started_at);
+
+-- What one model believed about a segment. Another model may score the same segment later.
+CREATE TABLE observations (
+    segment_id     INTEGER NOT NULL REFERENCES segments (id) ON DELETE CASCADE,
+    model          TEXT NOT NULL,
+    surprise_nats  REAL NOT NULL,
+    jensen_shannon REAL NOT NULL,
+    caption        TEXT NOT NULL,
+    summary        TEXT NOT NULL,
+    beliefs        TEXT NOT NULL,      -- JSON: [{"text": ..., "prior": ..., "posterior": ...}, ...]
+    stage_seconds  TEXT NOT NULL,      -- JSON: {"vision": ..., ...}
+    PRIMARY KEY (segment_id, model)
+) STRICT, WITHOUT ROWID;
+
+-- Every revision of every event; never deleted.
+CREATE TABLE events (
+    id             TEXT NOT NULL,
+    revision       INTEGER NOT NULL,
+    camera_id      TEXT NOT NULL REFERENCES cameras (id),
+    sequence       INTEGER NOT NULL,   -- of the message, per camera, from 1 without gaps
+    phase          TEXT NOT NULL CHECK (phase IN ('start', 'update', 'end')),
+    epoch          INTEGER NOT NULL,
+    onset_at       REAL NOT NULL,
+    peak_at        REAL NOT NULL,
+    end_at         REAL,
+    onset_index    INTEGER NOT NULL,
+    peak_index     INTEGER NOT NULL,
+    surprise_nats  REAL NOT NULL,
+    threshold_nats REAL NOT NULL,
+    expected       TEXT NOT NULL,      -- JSON: [[text, prior], ...], most likely first
+    believed       TEXT NOT NULL,      -- JSON: [[text, posterior], ...], most likely first
+    saw            TEXT NOT NULL,
+    model          TEXT NOT NULL,
+    PRIMARY KEY (id, revision),
+    UNIQUE (camera_id, sequence)
+) STRICT;
+CREATE INDEX events_by_time ON events (onset_at);
+
+CREATE TABLE keyframes (
+    event_id  TEXT NOT NULL,
+    camera_id TEXT NOT NULL REFERENCES cameras (id),
+    number    INTEGER NOT NULL,        -- core.Keyframe.index
+    taken_at  REAL NOT NULL,
+    width_px  INTEGER NOT NULL,
+    height_px INTEGER NOT NULL,
+    jpeg      BLOB NOT NULL,
+    PRIMARY KEY (event_id, number)
+) STRICT;
+
+-- Messages that must reach the broker at least once, in the order of id.
+CREATE TABLE outbox (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    camera_id    TEXT NOT NULL REFERENCES cameras (id),
+    sequence     INTEGER NOT NULL,
+    topic        TEXT NOT NULL,
+    payload      TEXT NOT NULL,
+    qos          INTEGER NOT NULL CHECK (qos IN (1, 2)),
+    retain       INTEGER NOT NULL CHECK (retain IN (0, 1)),
+    queued_at    REAL NOT NULL,
+    published_at REAL                  -- when the broker acknowledged it
+) STRICT;
+CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
+
+INSERT INTO meta (key, value) VALUES ('schema_version', '1');

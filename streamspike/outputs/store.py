@@ -1,0 +1,304 @@
+"""What is remembered: cameras, segments, observations with their beliefs, events, keyframes; in one SQLite file.
+
+An event, its keyframe and its outbox row are one durable transaction, committed before anything is published.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
+from streamspike.outputs import messages
+from streamspike.outputs.database import Database
+from streamspike.outputs.outbox import Outbox
+
+DAY_SECONDS = 86_400.0
+PRUNE_ROWS = 2000
+"""Segments deleted at a time, so that retention never holds up an event for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRecord:
+    """What was last reported of a camera."""
+
+    camera_id: str
+    state: CameraState | None
+    reason: str
+    reported_at: float | None
+    """UTC."""
+
+
+class Store:
+    """Blocking; used by one thread at a time. The loop goes through `recorder.Recorder`.
+
+    Every method raises StoreError when the file cannot be used. Writing the same thing twice changes nothing.
+    """
+
+    def __init__(self, path: Path, topic: str | None = None) -> None:
+        """Open or make the file.
+
+        Args:
+            path: of the database; missing folders are made.
+            topic: prefix of the MQTT topics, when there is a broker; None leaves the outbox alone.
+        """
+        self._database = Database(path)
+        self._topic = topic
+        self.outbox = Outbox(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def record_observation(self, observation: Observation) -> None:
+        """Write a segment and what was believed about it."""
+        beliefs = [
+            {"text": text, "prior": prior, "posterior": posterior}
+            for text, prior, posterior in zip(
+                observation.hypotheses, observation.prior, observation.posterior, strict=True
+            )
+        ]
+        with self._database.transaction():
+            self._know(observation.camera_id)
+            segment_id = self._database.query_value(
+                "INSERT INTO segments (camera_id, started_at, epoch, number, start_seconds, end_seconds, motion)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET motion = excluded.motion RETURNING id",
+                (
+                    observation.camera_id,
+                    observation.started_at,
+                    observation.epoch,
+                    observation.index,
+                    observation.start_seconds,
+                    observation.end_seconds,
+                    observation.motion,
+                ),
+            )
+            self._database.execute(
+                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    segment_id,
+                    observation.model,
+                    observation.surprise_nats,
+                    observation.jensen_shannon,
+                    observation.caption,
+                    observation.summary,
+                    json.dumps(beliefs, ensure_ascii=False),
+                    json.dumps(dict(observation.stage_seconds)),
+                ),
+            )
+
+    def record_event(self, event: Event, keyframe: Keyframe | None, now: float) -> bool:
+        """Write one revision of an event, its keyframe and its outbox row: all of them or none, and on the disk.
+
+        Returns:
+            False when this revision of this event was there already (the same recording scored again).
+        """
+        known = "SELECT 1 FROM events WHERE id = ? AND revision = ?"
+        with self._database.transaction(durable=True):
+            if self._database.query(known, (event.event_id, event.revision)):
+                return False
+            self._know(event.camera_id)
+            sequence = int(
+                self._database.query_value(
+                    "UPDATE cameras SET last_sequence = last_sequence + 1 WHERE id = ? RETURNING last_sequence",
+                    (event.camera_id,),
+                )
+            )
+            self._database.execute(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.event_id,
+                    event.revision,
+                    event.camera_id,
+                    sequence,
+                    event.phase.value,
+                    event.epoch,
+                    event.onset_at,
+                    event.peak_at,
+                    event.end_at,
+                    event.onset_index,
+                    event.peak_index,
+                    event.surprise_nats,
+                    event.threshold_nats,
+                    json.dumps(event.expected, ensure_ascii=False),
+                    json.dumps(event.believed, ensure_ascii=False),
+                    event.saw,
+                    event.model,
+                ),
+            )
+            if keyframe is not None:
+                self._insert_keyframe(keyframe)
+            if self._topic is not None:
+                payload = messages.event_payload(event, sequence)
+                topic = f"{self._topic}/{event.camera_id}/event"
+                self.outbox.append(event.camera_id, sequence, topic, payload, now=now)
+        return True
+
+    def record_keyframe(self, keyframe: Keyframe) -> None:
+        """Write one more frame chosen for an event; the same number again replaces it."""
+        with self._database.transaction():
+            self._know(keyframe.camera_id)
+            self._insert_keyframe(keyframe)
+
+    def record_state(self, camera_id: str, state: CameraState, reason: str, now: float) -> None:
+        """Remember the state of a camera."""
+        with self._database.transaction():
+            self._know(camera_id)
+            self._database.execute(
+                "UPDATE cameras SET state = ?, state_reason = ?, state_at = ? WHERE id = ?",
+                (state.value, reason, now, camera_id),
+            )
+
+    def save_threshold(self, camera_id: str, state: Mapping[str, object]) -> None:
+        """Keep what a calibrator exported, for the next start."""
+        with self._database.transaction():
+            self._know(camera_id)
+            self._database.execute(
+                "UPDATE cameras SET threshold_state = ? WHERE id = ?", (json.dumps(dict(state)), camera_id)
+            )
+
+    def load_threshold(self, camera_id: str) -> dict[str, object] | None:
+        """What `save_threshold` kept, or None."""
+        text = self._database.query_value("SELECT threshold_state FROM cameras WHERE id = ?", (camera_id,))
+        return None if text is None else dict(json.loads(text))
+
+    def cameras(self) -> list[CameraRecord]:
+        """All cameras ever seen, by id."""
+        rows = self._database.query("SELECT id, state, state_reason, state_at FROM cameras ORDER BY id")
+        return [
+            CameraRecord(
+                row["id"], CameraState(row["state"]) if row["state"] else None, row["state_reason"], row["state_at"]
+            )
+            for row in rows
+        ]
+
+    def observations(self, camera_id: str, start_at: float, end_at: float, limit: int = 10_000) -> list[Observation]:
+        """Of segments that started in [start_at, end_at), the newest `limit`, oldest first."""
+        rows = self._database.query(
+            "SELECT * FROM segments JOIN observations ON segment_id = segments.id"
+            " WHERE camera_id = ? AND started_at >= ? AND started_at < ? ORDER BY started_at DESC, model DESC LIMIT ?",
+            (camera_id, start_at, end_at, limit),
+        )
+        return [_observation(row) for row in reversed(rows)]
+
+    def events(
+        self, camera_id: str | None = None, start_at: float = 0.0, end_at: float = 1e18, limit: int = 200
+    ) -> list[Event]:
+        """The newest revision of each event with its onset in [start_at, end_at); the newest `limit`, oldest first."""
+        rows = self._database.query(
+            "SELECT *, max(revision) FROM events WHERE onset_at >= ? AND onset_at < ? AND (? IS NULL OR camera_id = ?)"
+            " GROUP BY id ORDER BY onset_at DESC, id DESC LIMIT ?",
+            (start_at, end_at, camera_id, camera_id, limit),
+        )
+        return [_event(row) for row in reversed(rows)]
+
+    def revisions(self, event_id: str) -> list[Event]:
+        """Everything that was said about one event, in order."""
+        rows = self._database.query("SELECT * FROM events WHERE id = ? ORDER BY revision", (event_id,))
+        return [_event(row) for row in rows]
+
+    def open_events(self) -> list[Event]:
+        """Events without an end: those going on, or after a crash those that nobody ended."""
+        rows = self._database.query(
+            "SELECT * FROM (SELECT *, max(revision) FROM events GROUP BY id) WHERE phase <> 'end' ORDER BY sequence"
+        )
+        return [_event(row) for row in rows]
+
+    def last_observed_at(self, camera_id: str) -> float | None:
+        """UTC of the end of the newest segment of a camera."""
+        value = self._database.query_value(
+            "SELECT max(started_at + end_seconds - start_seconds) FROM segments WHERE camera_id = ?", (camera_id,)
+        )
+        return None if value is None else float(value)
+
+    def keyframes(self, event_id: str) -> list[Keyframe]:
+        """Of one event, in the order they were taken."""
+        rows = self._database.query("SELECT * FROM keyframes WHERE event_id = ? ORDER BY taken_at, number", (event_id,))
+        return [
+            Keyframe(
+                row["camera_id"],
+                row["event_id"],
+                row["number"],
+                row["taken_at"],
+                row["width_px"],
+                row["height_px"],
+                row["jpeg"],
+            )
+            for row in rows
+        ]
+
+    def prune(self, now: float, keep_days: float, limit: int = PRUNE_ROWS) -> int:
+        """Delete observations older than `keep_days` and what the outbox has delivered; events and keyframes stay.
+
+        Returns:
+            Number of segments deleted, at most `limit`: call again while it is, so that events come in between.
+        """
+        with self._database.transaction():
+            self.outbox.prune()
+            return self._database.execute(
+                "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE started_at < ? LIMIT ?)",
+                (now - keep_days * DAY_SECONDS, limit),
+            )
+
+    def _know(self, camera_id: str) -> None:
+        self._database.execute("INSERT OR IGNORE INTO cameras (id) VALUES (?)", (camera_id,))
+
+    def _insert_keyframe(self, keyframe: Keyframe) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                keyframe.event_id,
+                keyframe.camera_id,
+                keyframe.index,
+                keyframe.taken_at,
+                keyframe.width_px,
+                keyframe.height_px,
+                keyframe.jpeg,
+            ),
+        )
+
+
+def _observation(row: sqlite3.Row) -> Observation:
+    beliefs = json.loads(row["beliefs"])
+    return Observation(
+        camera_id=row["camera_id"],
+        epoch=row["epoch"],
+        index=row["number"],
+        start_seconds=row["start_seconds"],
+        end_seconds=row["end_seconds"],
+        started_at=row["started_at"],
+        hypotheses=tuple(belief["text"] for belief in beliefs),
+        prior=tuple(belief["prior"] for belief in beliefs),
+        posterior=tuple(belief["posterior"] for belief in beliefs),
+        surprise_nats=row["surprise_nats"],
+        jensen_shannon=row["jensen_shannon"],
+        caption=row["caption"],
+        summary=row["summary"],
+        motion=row["motion"],
+        model=row["model"],
+        stage_seconds=json.loads(row["stage_seconds"]),
+    )
+
+
+def _event(row: sqlite3.Row) -> Event:
+    return Event(
+        event_id=row["id"],
+        camera_id=row["camera_id"],
+        revision=row["revision"],
+        phase=EventPhase(row["phase"]),
+        epoch=row["epoch"],
+        onset_at=row["onset_at"],
+        peak_at=row["peak_at"],
+        end_at=row["end_at"],
+        onset_index=row["onset_index"],
+        peak_index=row["peak_index"],
+        surprise_nats=row["surprise_nats"],
+        threshold_nats=row["threshold_nats"],
+        expected=tuple((text, probability) for text, probability in json.loads(row["expected"])),
+        believed=tuple((text, probability) for text, probability in json.loads(row["believed"])),
+        saw=row["saw"],
+        model=row["model"],
+    )
