@@ -79,6 +79,15 @@ class Ambience:
         chosen = rng.permutation(len(kinds))[: rng.integers(1, 4)]
         self._nuisances = tuple(kinds[k](scene, rng, width_px, height_px) for k in chosen)
 
+    @property
+    def num_nuisances(self) -> int:
+        return len(self._nuisances)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the nuisances, in their order."""
+        return tuple(type(nuisance).__name__ for nuisance in self._nuisances)
+
     def level(self, nuisance: int, seconds: float) -> float:
         """How loud one of the nuisances is: 0 calm, about 1 in a burst."""
         stretch = math.floor(seconds / STRETCH_SECONDS)

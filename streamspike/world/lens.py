@@ -57,7 +57,7 @@ class Lens:
         angle = self._cover_from
         side = ((xs - 7.5) / 7.5 * math.cos(angle) + (ys - 5.5) / 5.5 * math.sin(angle)) / 3.0 + 0.5
         wobble = 0.02 * math.sin(seconds * 2.1)
-        alpha = np.clip((cover * 1.5 + wobble - side * 0.75 - 0.1) / 0.3, 0, 1) if cover < 1 else np.ones_like(side)
+        alpha = np.clip((cover * 1.25 + wobble - side * 0.9) / 0.3, 0, 1) if cover < 1 else np.ones_like(side)
         mask = cv2.resize(
             (alpha * 255).astype(np.uint8), (self._width_px, self._height_px), interpolation=cv2.INTER_LINEAR
         )
