@@ -1,0 +1,128 @@
+"""One camera from segment to segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from streamspike.belief.tracker import BeliefTracker, request_seed
+from streamspike.config import BeliefConfig
+from streamspike.core import Frame, Observation, Request, Segment
+from tests.support.fake_engine import OTHER, SAME, Answer, FakeEngine, always_calm, surprising_at
+
+
+def make_segment(index: int, epoch: int = 0) -> Segment:
+    """Its frames are all of the grey level `index`, so that a window can be read."""
+    frames = tuple(
+        Frame(np.full((4, 4, 3), index, dtype=np.uint8), stream_seconds=index + k / 2, arrived_at=100.0 + index)
+        for k in range(2)
+    )
+    return Segment("door", epoch, index, float(index), index + 1.0, 100.0 + index, frames, motion=0.25)
+
+
+def make_tracker(**config: object) -> BeliefTracker:
+    return BeliefTracker("door", BeliefConfig.model_validate(config), "fake@0", seed=3)
+
+
+def run(
+    tracker: BeliefTracker, segments: list[Segment], script: Callable[[Request], Answer] = always_calm
+) -> tuple[list[Request], list[Observation]]:
+    engine = FakeEngine(script)
+    observations = [tracker.observe(segment, engine.assess(tracker.request(segment))) for segment in segments]
+    return engine.requests, observations
+
+
+def shown(request: Request) -> list[int]:
+    """Grey levels of the window."""
+    return [int(frames[0][0, 0, 0]) for frames in request.window]
+
+
+def captioned_by_index(request: Request) -> Answer:
+    return Answer(caption=f"caption {request.index}")
+
+
+def test_the_first_segment_has_no_window_no_hypotheses_and_no_surprise() -> None:
+    requests, (observation,) = run(make_tracker(), [make_segment(0)])
+    assert requests[0].window == ()
+    assert observation.hypotheses == observation.prior == observation.posterior == ()
+    assert observation.surprise_nats == observation.jensen_shannon == 0.0
+    assert observation.caption == SAME
+
+
+def test_the_window_holds_the_last_w_segments_oldest_first() -> None:
+    requests, _ = run(make_tracker(window_segments=3), [make_segment(i) for i in range(6)])
+    assert [shown(request) for request in requests] == [[], [0], [0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
+
+
+def test_the_observation_is_not_yet_in_the_window() -> None:
+    requests, _ = run(make_tracker(), [make_segment(i) for i in range(3)])
+    assert int(requests[2].observation[0][0, 0, 0]) == 2
+    assert len(requests[2].observation) == 2
+
+
+def test_captions_enter_the_summary_when_their_segment_leaves_the_window() -> None:
+    requests, observations = run(
+        make_tracker(window_segments=2), [make_segment(i) for i in range(5)], captioned_by_index
+    )
+    assert [request.summary for request in requests] == ["", "", "", "caption 0", "caption 0 Then, caption 1"]
+    assert [o.summary for o in observations] == [request.summary for request in requests]
+
+
+def test_a_new_epoch_forgets_window_summary_and_hypotheses() -> None:
+    tracker = make_tracker(window_segments=1, max_age_segments=9)
+    run(tracker, [make_segment(i) for i in range(4)])
+    requests, observations = run(tracker, [make_segment(4, epoch=1), make_segment(5, epoch=1)])
+    assert requests[0].window == () and requests[0].summary == "" and requests[0].hypotheses == ()
+    assert observations[0].surprise_nats == 0.0 and observations[0].summary == ""
+    assert shown(requests[1]) == [4] and requests[1].hypotheses == ()
+
+
+def test_hypotheses_are_kept_until_they_surprise() -> None:
+    tracker = make_tracker(max_age_segments=9, num_hypotheses=2)
+    requests, _ = run(tracker, [make_segment(i) for i in range(6)], surprising_at(3))
+    kept = (SAME, OTHER)
+    assert [request.hypotheses for request in requests] == [(), (), kept, kept, (), kept]
+
+
+def test_an_observation_carries_segment_belief_and_model() -> None:
+    _, observations = run(make_tracker(), [make_segment(0), make_segment(1)], surprising_at(1))
+    observation = observations[1]
+    assert observation.surprise_nats == pytest.approx(0.98 * np.log(99))
+    assert observation.hypotheses == (SAME, OTHER)
+    assert observation.prior == pytest.approx((0.99, 0.01)) and observation.posterior == pytest.approx((0.01, 0.99))
+    assert (observation.camera_id, observation.index, observation.epoch) == ("door", 1, 0)
+    assert (observation.start_seconds, observation.end_seconds, observation.started_at) == (1.0, 2.0, 101.0)
+    assert observation.motion == 0.25 and observation.model == "fake@0"
+
+
+def test_asking_twice_changes_nothing() -> None:
+    tracker = make_tracker()
+    run(tracker, [make_segment(0)])
+    first, second = tracker.request(make_segment(1)), tracker.request(make_segment(1))
+    assert first.seed == second.seed and shown(first) == shown(second) == [0]
+    assert tracker.request(make_segment(1, epoch=1)).window == ()
+    assert shown(tracker.request(make_segment(1))) == [0]
+
+
+def test_a_skipped_segment_is_seen_but_not_remembered_in_words() -> None:
+    tracker = make_tracker(window_segments=1)
+    tracker.skip(make_segment(0))
+    requests, _ = run(tracker, [make_segment(1), make_segment(2)])
+    assert [shown(request) for request in requests] == [[0], [1]]
+    assert requests[1].summary == ""
+
+
+def test_the_config_reaches_the_request() -> None:
+    tracker = make_tracker(num_hypotheses=4, temperature=0.7, top_p=0.8, max_hypothesis_tokens=9, posterior="verify")
+    request = tracker.request(make_segment(0))
+    assert (request.sampling.num_hypotheses, request.sampling.temperature) == (4, 0.7)
+    assert (request.sampling.top_p, request.sampling.max_hypothesis_tokens) == (0.8, 9)
+    assert request.verify and request.complete
+
+
+def test_seeds_are_the_same_everywhere_and_differ_by_camera_segment_and_config() -> None:
+    assert request_seed(3, "door", 5) == 2936916087
+    seeds = {request_seed(s, c, i) for s in range(3) for c in ("door", "yard") for i in range(50)}
+    assert len(seeds) == 300
