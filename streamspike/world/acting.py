@@ -9,7 +9,7 @@ from random import Random
 
 from streamspike.world.life import Actor, Happening, State
 from streamspike.world.mishaps import befall
-from streamspike.world.motions import arrive, become, go_on, leave, let_go, move_to, new_actor, settle
+from streamspike.world.motions import arrive, become, go_on, leave, move_to, new_actor, settle, to_ground
 from streamspike.world.surprises import SURPRISES
 from streamspike.world.tracks import LYING, Track, actor_track, item_track
 
@@ -68,15 +68,15 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
         case "get_up":
             get_up(state, actor, track)
         case "put_down":
-            return [put_down(state, actor, track, rng)]
+            place = state.box_place()
+            assert place is not None, "the table has nobody put down a box where there is no room"
+            stoop(actor, track, place, 0.35, None)
+            return [to_ground(state, actor, track, 0.35, happening.what, 0.4, rng)]
         case "pick_up":
             item = state.item(happening.other_id)
             state.items.remove(item)
             tracks[item.item_id].end = 0.4
-            stoop(actor, track, item.x)
-            actor.holds = item.kind
-            track.looks.insert(2, (0.4, track.looks[1][1], item.kind, actor.facing))
-            track.looks[-1] = (0.85, track.looks[-1][1], item.kind, actor.facing)
+            stoop(actor, track, item.x, 0.4, item.kind)
         case _:
             raise AssertionError(f"nobody knows how to {happening.kind}")
     return []
@@ -120,24 +120,14 @@ def get_up(state: State, actor: Actor, track: Track) -> None:
     track.looks.append((0.1 if lying else 0.2, "stand", actor.holds, actor.facing))
 
 
-def stoop(actor: Actor, track: Track, x: float) -> None:
-    """Go to x, bend down there, and straighten up at the end; machines just stop."""
-    _, pose, holds, facing = track.looks[0]
-    reach = x - 0.45 * actor.facing
-    if (reach - actor.x) * actor.facing < 0:  # so near that going there would be a step back
-        reach = actor.x
-    move_to(track, 0.22, reach)
-    track.looks.append((0.2, "crouch" if actor.kind == "person" else pose, holds, facing))
-    track.looks.append((0.85, pose, holds, facing))
-
-
-def put_down(state: State, actor: Actor, track: Track, rng: Random) -> Track:
-    props = state.scene.props
-    stoop(actor, track, props.get("shelf_x", props.get("seat_x", actor.x)))
-    straighten = track.looks.pop()
-    box = let_go(state, actor, track, 0.35, 0.4, rng)
-    track.looks.append((straighten[0], straighten[1], None, actor.facing))
-    return box
+def stoop(actor: Actor, track: Track, x: float, part: float, holds: str | None) -> None:
+    """Go to x and bend down there; from `part` on hold something else; straighten up at the end. Machines just stop."""
+    _, pose, held, facing = track.looks[0]
+    down = "crouch" if actor.kind == "person" else pose
+    way = (x - actor.x) * facing - 0.45  # an arm's length short of it, and never a step back
+    move_to(track, 0.22, actor.x + facing * max(way, 0.0))
+    track.looks += [(0.2, down, held, facing), (part, down, holds, facing), (0.85, pose, holds, facing)]
+    actor.holds = holds
 
 
 def roll_away(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> None:

@@ -140,6 +140,17 @@ class State:
         """No vehicle is in the lane; vehicles have a lane each, people pass one another."""
         return all(actor.lane != lane or actor.kind not in VEHICLES for actor in self.actors)
 
+    def is_clear(self, x: float) -> bool:
+        """No item lies so near x that one more would hide it or be hidden."""
+        return all(abs(item.x - x) >= 0.7 for item in self.items)
+
+    def box_place(self) -> float | None:
+        """x where the next box is put down: the shelf or the seat, or right beside it, or nowhere if all is taken."""
+        middle = self.scene.props.get("shelf_x", self.scene.props.get("seat_x"))
+        if middle is None or len(self.items) >= MAX_ITEMS:
+            return None
+        return next((middle + aside for aside in (0.0, 0.8, -0.8) if self.is_clear(middle + aside)), None)
+
     def pace(self, actor: Actor) -> None:
         """Set the actor's speed so that it reaches the edge it faces `ARRIVAL_SHARE` after a boundary of segments.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from streamspike.world.life import RUNNING_SPEEDS, Actor, Happening, State
-from streamspike.world.motions import arrive, become, go_on, let_go, move_to, new_actor, new_item
+from streamspike.world.life import MAX_ITEMS, RUNNING_SPEEDS, Actor, Happening, State
+from streamspike.world.motions import arrive, become, go_on, move_to, new_actor, new_item, to_ground
 from streamspike.world.tracks import LYING, Track, actor_track, item_track, look_of
 
 GONE = 0.15
@@ -22,7 +22,8 @@ def befall(state: State, happening: Happening, tracks: dict[int, Track], rng: Ra
         case "covered":
             state.covered = True
         case "camera_moves":
-            state.shift = (rng.choice((-1, 1)) * rng.uniform(0.06, 0.12), rng.uniform(-0.07, 0.07))
+            side = -1 if state.shift[0] > 0 else 1 if state.shift[0] < 0 else rng.choice((-1, 1))
+            state.shift = (side * rng.uniform(0.06, 0.12), rng.uniform(-0.07, 0.07))
             state.roll = rng.choice((-1, 1)) * rng.uniform(0.02, 0.07)
         case "item_vanishes":
             item = state.item(happening.other_id)
@@ -61,7 +62,9 @@ def befall_actor(
             track.looks.append(look_of(actor, 0.2))
         case "drop" | "leave_behind":
             go_on(state, actor, track)
-            return [let_go(state, actor, track, 0.1, 0.9 if happening.kind == "drop" else 0.2, rng)]
+            actor.holds = None
+            track.looks.append(look_of(actor, 0.1))
+            return [to_ground(state, actor, track, 0.1, happening.what, 0.9 if happening.kind == "drop" else 0.2, rng)]
         case "throw":
             go_on(state, actor, track)
             return [throw(state, actor, track, rng)]
@@ -164,7 +167,7 @@ def throw(state: State, actor: Actor, track: Track, rng: Random) -> Track:
         (0.8, x + 0.95 * (ball.x - x), z, 0.0, 0.0),
         (1.0, ball.x, z, 0.0, 0.0),
     ]
-    if len(state.items) > 3 or not state.inside(ball.x, z, 0.02):
+    if len(state.items) > MAX_ITEMS or not state.inside(ball.x, z, 0.02):
         state.items.remove(ball)
     return flight
 
@@ -182,7 +185,9 @@ def fly_in(state: State, side: int, rng: Random) -> Track:
 
 def appear(state: State, kind: str, rng: Random) -> Track:
     z = state.scene.lanes[0].z + rng.uniform(-0.5, 0.3)
-    track = item_track(new_item(state, kind, rng.uniform(-0.6, 0.6) * state.scene.camera.half_width(z), z, rng))
+    half = state.scene.camera.half_width(z)
+    places = [rng.uniform(-0.6, 0.6) * half for _ in range(5)]
+    track = item_track(new_item(state, kind, next(filter(state.is_clear, places), places[0]), z, rng))
     track.start = GONE
     return track
 

@@ -34,8 +34,8 @@ OBJECTS: dict[str, Colour] = {"box": (188, 146, 92), "bag": (104, 62, 38), "ball
 BURDENS = {  # what somebody arrives with: kind and chance; the rest comes with empty hands
     ("street", "person"): (("bag", 0.35), ("ball", 0.12), ("box", 0.08)),
     ("room", "person"): (("bag", 0.25), ("box", 0.2), ("ball", 0.15)),
-    ("yard", "person"): (("box", 0.45), ("bag", 0.15)),
-    ("yard", "forklift"): (("box", 0.5),),
+    ("yard", "person"): (("box", 0.35), ("bag", 0.15)),
+    ("yard", "forklift"): (("box", 0.35),),
 }
 
 
@@ -124,18 +124,10 @@ def become(actor: Actor, activity: str) -> None:
     actor.activity, actor.age = activity, 0
 
 
-def let_go(state: State, actor: Actor, track: Track, part: float, from_lift: float, rng: Random) -> Track:
-    """What the actor holds reaches the ground soon after `part` of the segment, just ahead of where the actor then is.
-
-    Returns the track of the item.
-    """
-    assert actor.holds is not None
+def to_ground(state: State, actor: Actor, track: Track, part: float, kind: str, from_lift: float, rng: Random) -> Track:
+    """An item leaves the actor's hands at `part` of the segment, `from_lift` metres up, and lies just ahead of it."""
     x, z = track.place(part)[0] + 0.45 * actor.facing, actor.z - 0.25
-    item = new_item(state, actor.holds, x, z, rng)
-    actor.holds = None
-    _, pose, _, facing = track.looks[-1]
-    track.looks.append((part, pose, None, facing))
-    falling = item_track(item)
+    falling = item_track(new_item(state, kind, x, z, rng))
     falling.start = part
     falling.keys = [(part, x, z, from_lift, 0.0), (part + 0.15, x, z, 0.0, 0.0)]
     return falling

@@ -6,7 +6,7 @@ Everything they depend on can be seen in the last few seconds of the picture; no
 
 from __future__ import annotations
 
-from streamspike.world.life import MAX_ACTORS, MAX_ITEMS, VEHICLES, Actor, Happening, State
+from streamspike.world.life import MAX_ACTORS, VEHICLES, Actor, Happening, State
 
 Outcome = tuple[float, Happening]
 
@@ -126,15 +126,15 @@ def handling_changes(state: State, actor: Actor) -> list[Outcome]:
     """Putting down what is carried where it belongs, or picking up what lies in the way."""
     if actor.kind not in ("person", "forklift") or not state.inside(actor.x, actor.z, 0.1):
         return []
-    place = state.scene.props.get("shelf_x", state.scene.props.get("seat_x"))
-    if actor.holds == "box" and len(state.items) < MAX_ITEMS and place is not None and passes(state, actor, place):
+    place = state.box_place()
+    if actor.holds == "box" and place is not None and passes(state, actor, place):
         return [(0.7, Happening("put_down", actor.actor_id, what="box"))]
     if actor.holds is not None:
         return []
     wanted = ("box",) if actor.kind == "forklift" else ("box", "bag")
     for item in state.items:
         if item.kind in wanted and passes(state, actor, item.x) and abs(item.z - actor.z) < 1.0:
-            probability = 0.25 if item.kind == "box" else 0.1
+            probability = 0.5 if item.kind == "box" else 0.1
             return [(probability, Happening("pick_up", actor.actor_id, item.item_id, what=item.kind))]
     return []
 

@@ -10,23 +10,23 @@ from itertools import permutations
 from streamspike.world.life import MAX_ACTORS, MAX_ITEMS, Actor, Happening, State
 
 RATES = {  # probability per segment while possible, shared by all the ways in which it is
-    "fall": 0.0015,
-    "run": 0.0016,
-    "turn_back": 0.0014,
-    "wrong_way": 0.0012,
+    "fall": 0.0020,
+    "run": 0.0020,
+    "turn_back": 0.0020,
+    "wrong_way": 0.0018,
     "stop_in_road": 0.0020,
-    "drop": 0.0018,
+    "drop": 0.0020,
     "throw": 0.0020,
-    "ball": 0.0008,
+    "ball": 0.0010,
     "leave_behind": 0.0020,
-    "item_vanishes": 0.0011,
-    "vanish": 0.0012,
-    "appear": 0.0007,
+    "item_vanishes": 0.0015,
+    "vanish": 0.0015,
+    "appear": 0.0008,
     "hit": 0.0020,
-    "collide": 0.0018,
-    "climb": 0.0010,
-    "shelf": 0.0010,
-    "jump": 0.0013,
+    "collide": 0.0020,
+    "climb": 0.0013,
+    "shelf": 0.0013,
+    "jump": 0.0018,
     "lights_out": 0.0004,
     "camera_moves": 0.0004,
     "covered": 0.0004,
@@ -74,7 +74,8 @@ def actor_surprises(state: State) -> dict[str, list[Happening]]:
             if actor.holds == "ball" and state.ahead(actor) > 2.0:
                 can("throw", actor)
             # What it lets go of must land in the picture, and the one who walks on must be seen to do so.
-            room = len(state.items) < MAX_ITEMS and state.ahead(actor) > 2.0
+            free = state.is_clear(actor.x + 0.55 * actor.facing)
+            room = free and len(state.items) < MAX_ITEMS and state.ahead(actor) > 2.0
             if actor.holds == "bag" and actor.moving and room:
                 can("leave_behind", actor, "bag")
             if actor.holds == "box" and room:

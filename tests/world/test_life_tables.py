@@ -97,6 +97,16 @@ def test_a_box_is_put_down_at_the_shelf_and_nowhere_else():
     assert "a person puts down a box" not in chances(state)
 
 
+def test_boxes_are_put_down_beside_one_another():
+    state = State(build_scene("yard", 1), 1.0)
+    places = []
+    while (place := state.box_place()) is not None:
+        places.append(place)
+        state.items.append(Item(state.new_id(), "box", (1, 1, 1), place, 7.0))
+    assert len(places) == MAX_ITEMS
+    assert min(abs(a - b) for a in places for b in places if a != b) >= 0.7
+
+
 def test_who_has_sat_for_a_while_gets_up_sooner():
     state = State(build_scene("room", 1), 1.0)
     sitter = person(state, activity="sit")
@@ -125,11 +135,13 @@ def test_what_surprises_depends_on_who_is_there():
     assert "fall" not in surprises(state)
     assert "item_vanishes" not in surprises(state)
     person(state)
-    state.items.append(Item(state.new_id(), "bag", (1, 1, 1), 0.0, 7.0))
+    state.items.append(Item(state.new_id(), "bag", (1, 1, 1), -2.0, 7.0))
     assert {"fall", "run", "turn_back", "vanish", "item_vanishes"} <= set(surprises(state))
     assert "drop" not in surprises(state)
     state.actors[0].holds = "box"
     assert "drop" in surprises(state)
+    state.items[0].x = state.actors[0].x + 0.5  # where it would land, unseen
+    assert "drop" not in surprises(state)
 
 
 def test_nobody_enters_a_lane_the_wrong_way_while_a_vehicle_is_in_it():
