@@ -12,6 +12,7 @@ from streamspike.core import Pixels
 from streamspike.world.nuisance import (
     Branches,
     Clouds,
+    Conveyor,
     Curtain,
     Flag,
     Flicker,
@@ -20,7 +21,6 @@ from streamspike.world.nuisance import (
     Passers,
     Rain,
     Television,
-    Train,
 )
 from streamspike.world.scene import Scene
 
@@ -31,7 +31,7 @@ BURST_CHANCE = 0.65
 NUISANCES = {
     "street": (Clouds, Flicker, Branches, Rain, Headlights, Passers, Insect, Flag),
     "room": (Clouds, Flicker, Headlights, Television, Curtain, Insect),
-    "yard": (Clouds, Flicker, Branches, Rain, Train, Insect, Flag),
+    "yard": (Clouds, Flicker, Branches, Rain, Conveyor, Insect, Flag),
 }
 
 
@@ -103,12 +103,12 @@ class Ambience:
     def behind(self, canvas: Pixels, seconds: float) -> None:
         """Draw what moves behind the bodies. Modifies canvas."""
         for k, nuisance in enumerate(self._nuisances):
-            if isinstance(nuisance, Passers | Train):
+            if isinstance(nuisance, Passers | Conveyor):
                 nuisance.draw(canvas, seconds, self.level(k, seconds))
 
     def front(self, picture: Pixels, seconds: float, rng: np.random.Generator) -> Pixels:
         """The picture with what moves before the bodies or lights them. May modify picture."""
         for k, nuisance in enumerate(self._nuisances):
-            if not isinstance(nuisance, Passers | Train):
+            if not isinstance(nuisance, Passers | Conveyor):
                 picture = nuisance.apply(picture, seconds, self.level(k, seconds), rng)
         return picture

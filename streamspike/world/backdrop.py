@@ -48,7 +48,7 @@ def _weather(canvas: Pixels, rng: np.random.Generator) -> Pixels:
     """Stains, grain, light that falls off to the edges, and the colour of the hour."""
     height_px, width_px = canvas.shape[:2]
     field = texture(
-        rng, height_px, width_px, ((3, 4, 0.035), (9, 12, 0.03), (36, 32, 0.03), (120, 90, 0.035), (300, 240, 0.03))
+        rng, height_px, width_px, ((3, 4, 0.035), (9, 12, 0.022), (36, 32, 0.02), (120, 90, 0.035), (300, 240, 0.03))
     )
     vs, us = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
     slope = rng.uniform(-0.1, 0.1) * us + rng.uniform(-0.06, 0.06) * vs

@@ -24,7 +24,7 @@ class Lens:
         self._width_px, self._height_px = width_px, height_px
         self._grain = rng.uniform(1.2, 4.5)
         self._gamma = rng.uniform(0.88, 1.16)
-        self._gain = rng.uniform(0.84, 1.12)
+        self._gain = rng.uniform(0.92, 1.2)
         self._lift = rng.uniform(0.0, 14.0)
         self._tint = 1.0 + rng.uniform(-0.07, 0.07, 3)
         self._drift = rng.uniform(0, 2 * math.pi, 4)

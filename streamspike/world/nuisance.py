@@ -16,6 +16,13 @@ from streamspike.core import Pixels
 from streamspike.world.brush import fill
 from streamspike.world.scene import Scene
 
+HEAD = np.array((150.0, 118.0, 96.0))
+PASSER = (  # legs, trunk and head of somebody far away; (across, up) as parts of the height
+    np.array([(-0.08, 0.0), (0.08, 0.0), (0.09, 0.5), (-0.09, 0.5)]),
+    np.array([(-0.11, 0.45), (0.11, 0.45), (0.12, 0.76), (0.06, 0.83), (-0.06, 0.83), (-0.12, 0.76)]),
+    np.array([(0.075 * math.cos(math.pi * k / 4), 0.91 + 0.085 * math.sin(math.pi * k / 4)) for k in range(8)]),
+)
+
 
 class Wobble:
     """Smooth random function of time in [-1, 1], `rate` new values a second."""
@@ -105,14 +112,19 @@ class Branches:
         self._left = bool(rng.uniform() < 0.5)
         width, height = int(width_px * rng.uniform(0.5, 0.72)), int(height_px * rng.uniform(0.34, 0.46))
         sprite, alpha = np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8)
-        leaf = rng.uniform((28, 62, 18), (110, 130, 50))
+        leaf = rng.uniform((34, 60, 24), (92, 104, 48))
+        for _ in range(7):
+            end = width * rng.uniform(0.4, 0.85), height * rng.uniform(0.1, 0.6)
+            twig = np.array([(0, height * 0.02), (0, height * 0.05), (end[0], end[1] + 1), end])
+            fill(sprite, twig, (58, 46, 36))
+            fill(alpha, twig, (255, 255, 255))
         for _ in range(170):
             far = rng.uniform() ** 0.8
             x, y = far * width * 0.95, rng.uniform(0, 1.05 - far) * height * 0.95
             across, angle = width * rng.uniform(0.025, 0.05), rng.uniform(0, math.pi)
             turn = np.array([(math.cos(angle), math.sin(angle)), (-math.sin(angle) * 0.45, math.cos(angle) * 0.45)])
             diamond = np.array([(1, 0), (0.3, 0.9), (-1, 0), (0.3, -0.9)]) @ turn * across + (x, y)
-            fill(sprite, diamond, tuple(min(int(c), 255) for c in leaf * rng.uniform(0.35, 1.6)))
+            fill(sprite, diamond, tuple(min(int(c), 255) for c in leaf * rng.uniform(0.4, 1.35)))
             fill(alpha, diamond, (255, 255, 255))
         if not self._left:
             sprite, alpha = sprite[:, ::-1].copy(), alpha[:, ::-1].copy()
@@ -144,13 +156,14 @@ class Rain:
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
         height, width = picture.shape[:2]
-        count = int(5 + 105 * level)
+        count = int((14 if self._snow else 5) + (320 if self._snow else 105) * level)
         layer = np.zeros((height, width), np.uint8)
         places = rng.uniform(0, 1, (count, 2)) * (width, height)
         if self._snow:
-            big = width * 0.012
-            for (x, y), size in zip(places, rng.uniform(0.4, 1.5, count), strict=True):
-                cv2.circle(layer, (int(x * 16), int(y * 16)), int(16 * max(big * size, 0.5)), 170, -1, cv2.LINE_AA, 4)
+            # Small, so that no flake is taken for a ball.
+            for (x, y), size in zip(places, rng.uniform(0.5, 1.0, count), strict=True):
+                radius = int(16 * max(width * 0.0055 * size, 0.4))
+                cv2.circle(layer, (int(x * 16), int(y * 16)), radius, 120, -1, cv2.LINE_AA, 4)
         else:
             long = rng.uniform(0.06, 0.2, (count, 1)) * height
             lines = np.stack([places, places + long * (self._slant, 1.0)], axis=1)
@@ -225,7 +238,7 @@ class Flag:
     def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
         self._left = bool(rng.uniform() < 0.5)
         self._v = rng.uniform(0.02, 0.12)
-        self._colours = rng.uniform(30, 240, (3, 3))
+        self._colours = rng.uniform(40, 200, (3, 3)) * 0.6 + rng.uniform(30, 200, (3, 1)) * 0.4
         self._wind = Wobble(rng, 4.2)
 
     def apply(self, picture: Pixels, seconds: float, level: float, rng: np.random.Generator) -> Pixels:
@@ -287,8 +300,9 @@ class Passers:
         far = scene.lanes[-1].z + (3.2 if scene.name == "street" else 5.0)
         self._foot = scene.camera.project(0, 0.0, far)[1]
         self._person = scene.camera.project(0, 1.7, far)[1] - self._foot
+        self._aspect = scene.camera.aspect
         count = self.num_crowd
-        self._colours = rng.uniform(20, 210, (count, 3))
+        self._colours = rng.uniform(20, 190, (count, 3)) * 0.5 + rng.uniform(10, 190, (count, 1)) * 0.5
         self._speeds = rng.uniform(0.03, 0.09, count) * rng.choice([-1, 1], count)
         self._phases = rng.uniform(0, 1.2, count)
         self._depths = rng.uniform(-0.25, 0.15, count)
@@ -298,38 +312,36 @@ class Passers:
         size = np.array((canvas.shape[1], canvas.shape[0]), np.float64)
         count = self.num_calm + round((self.num_crowd - self.num_calm) * min(level, 1.0))
         hurry = 1.0 + 3.0 * min(level, 1.0)
-        wide = -self._person * 0.16
         for k in range(count):
             u = (self._phases[k] + seconds * self._speeds[k] * hurry) % 1.2 - 0.1
             foot = self._foot + self._person * (self._depths[k] + 0.03 * math.sin(seconds * 9 + k))
-            corners = [(u - wide, 0.0), (u + wide, 0.0), (u + wide * 0.9, 0.85), (u, 1.0), (u - wide * 0.9, 0.85)]
-            outline = np.array([(x, foot + y * self._person) for x, y in corners]) * size
-            fill(canvas, outline, tuple(int(c) for c in self._colours[k]))
+            for outline, colour in zip(PASSER, (self._colours[k] * 0.5, self._colours[k], HEAD), strict=True):
+                corners = outline * (-self._person / self._aspect, self._person) + (u, foot)
+                fill(canvas, corners * size, tuple(int(c) for c in colour))
 
 
-class Train:
-    """Rails behind the fence, and now and then a train on them."""
+class Conveyor:
+    """A belt at the back, above everything, that stands still or carries crates past in a burst."""
 
     def __init__(self, scene: Scene, rng: np.random.Generator, width_px: int, height_px: int) -> None:
-        far = scene.lanes[-1].z + 9.0
-        self._foot = scene.camera.project(0, 0.6, far)[1]
-        self._high = scene.camera.project(0, 4.2, far)[1] - self._foot
-        self._paints = (rng.uniform(50, 150, 3), rng.uniform(120, 220, 3))
-        self._speed = rng.uniform(1.3, 2.2) * float(rng.choice([-1, 1]))
+        far = scene.lanes[-1].z + 5.0
+        self._foot = scene.camera.project(0, 2.9, far)[1]
+        self._high = scene.camera.project(0, 4.6, far)[1] - self._foot
+        self._paints = [rng.uniform(30, 90) + rng.uniform(-14, 14, 3), rng.uniform(170, 225) + rng.uniform(-25, 25, 3)]
+        self._speed = rng.uniform(0.7, 1.2) * float(rng.choice([-1, 1]))
 
     def draw(self, canvas: Pixels, seconds: float, level: float) -> None:
         """Modifies canvas."""
+        self._block(canvas, -0.1, 1.1, -0.2, 0.0, np.array((72.0, 74.0, 78.0)))
         if level <= 0:
             return
-        wagon = 0.3
-        offset = (seconds * self._speed) % (2 * wagon)
-        for k in range(-2, 4):
-            left = k * wagon + offset
+        pitch = 0.125
+        offset = (seconds * self._speed) % (2 * pitch)
+        for k in range(-2, 8):
+            left = k * pitch + offset
             paint = self._paints[k % 2]
-            self._block(canvas, left, left + wagon * 0.95, 0.0, 1.0, paint)
-            for window in range(3):
-                x = left + wagon * (0.1 + 0.29 * window)
-                self._block(canvas, x, x + wagon * 0.18, 0.45, 0.85, 240 - paint)
+            self._block(canvas, left, left + pitch * 0.86, 0.0, 0.95 - 0.15 * (k % 2), paint)
+            self._block(canvas, left + pitch * 0.38, left + pitch * 0.48, 0.0, 0.95 - 0.15 * (k % 2), paint * 0.7)
 
     def _block(self, canvas: Pixels, x0: float, x1: float, low: float, high: float, paint: NDArray[np.float64]) -> None:
         y0, y1 = self._foot + low * self._high, self._foot + high * self._high

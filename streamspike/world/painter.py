@@ -88,8 +88,6 @@ class Painter:
         """The picture of this instant, (height_px, width_px, 3) uint8 RGB, freshly allocated."""
         rng = np.random.default_rng([self.seed, 5, max(round(snapshot.seconds * 1000), 0)])
         canvas = self._view(snapshot)
-        if self._ambience is not None:
-            self._ambience.behind(canvas, snapshot.seconds)
         for shape in self._shapes_of(snapshot):
             draw(canvas, shape)
         if self._width != self.width_px:
@@ -136,13 +134,15 @@ class Painter:
         return matrix
 
     def _view(self, snapshot: Snapshot) -> Pixels:
+        """The scene without its bodies, as the camera hangs."""
+        canvas = self._backdrop.copy()
+        if self._ambience is not None:
+            self._ambience.behind(canvas, snapshot.seconds)
         matrix = self._warp(snapshot)
         if matrix is None:
-            return self._backdrop.copy()
+            return canvas
         # What lies beyond the backdrop was never painted; a mirror image of it passes better than smeared edges.
-        view: Pixels = cv2.warpAffine(
-            self._backdrop, matrix, (self._width, self._height), borderMode=cv2.BORDER_REFLECT_101
-        )
+        view: Pixels = cv2.warpAffine(canvas, matrix, (self._width, self._height), borderMode=cv2.BORDER_REFLECT_101)
         return view
 
     def _shapes_of(self, snapshot: Snapshot) -> list[Shape]:

@@ -159,15 +159,16 @@ def paint_room(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     """Back wall with door, window and pictures; boards or tiles and a rug; a sofa, a shelf and a lamp."""
     lane = scene.lane("floor").z
     back, half = lane + rng.uniform(1.7, 2.3), rng.uniform(3.9, 4.5)
+    top = max(2.7, scene.camera.height + 0.5)  # the camera hangs below the ceiling
     wall, wood = pick(rng, WALLS), pick(rng, WOODS)
     ceiling = shade(mix(wall, (236, 234, 228), 0.6), 1.02)
-    brush.polygon(((-half, 2.7, 1.3), (half, 2.7, 1.3), (half, 2.7, back), (-half, 2.7, back)), ceiling)
+    brush.polygon(((-half, top, 1.3), (half, top, 1.3), (half, top, back), (-half, top, back)), ceiling)
     for side in (-half, half):
-        brush.polygon(((side, 0, 1.3), (side, 0, back), (side, 2.7, back), (side, 2.7, 1.3)), shade(wall, 0.8))
-    brush.wall(-half, half, 0.0, 2.7, back, wall)
+        brush.polygon(((side, 0, 1.3), (side, 0, back), (side, top, back), (side, top, 1.3)), shade(wall, 0.8))
+    brush.wall(-half, half, 0.0, top, back, wall)
     if rng.uniform() < 0.45:
         for k in range(round(half * 2 / 0.5)):
-            brush.wall(-half + k * 0.5, -half + k * 0.5 + 0.22, 0.1, 2.7, back, shade(wall, 0.95))
+            brush.wall(-half + k * 0.5, -half + k * 0.5 + 0.22, 0.1, top, back, shade(wall, 0.95))
     brush.ground(-half, half, 1.3, back, wood)
     if rng.uniform() < 0.65:
         for k in range(round(half * 2 / 0.28)):
