@@ -19,13 +19,14 @@ ONLINE = "online"
 OFFLINE = "offline"
 
 
-def event_payload(event: Event, sequence: int) -> str:
-    """One message of the life of an event."""
+def event_payload(event: Event, sequence: int | None = None) -> str:
+    """One message of the life of an event. The sequence is left out where nobody counts."""
+    counted = {} if sequence is None else {"sequence": sequence}
     return _dump(
         {
             "id": event.event_id,
             "camera": event.camera_id,
-            "sequence": sequence,
+            **counted,
             "revision": event.revision,
             "phase": event.phase.value,
             "sentence": sentence(event),
