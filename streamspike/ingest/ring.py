@@ -17,11 +17,10 @@ class StreamHeader:
 
     codec: str
     """FFmpeg's name: h264, hevc, mjpeg, ..."""
-    extradata: bytes
-    """Empty when the parameter sets come in the packets."""
+    template: bytes
+    """The codec's parameters in the form that `remux` writes and reads."""
     width_px: int
     height_px: int
-    pixel_format: str
     time_base: Fraction
     """Unit of pts and dts, seconds."""
     frame_rate: Fraction | None

@@ -20,6 +20,7 @@ from streamspike.ingest.address import Address, parse_address
 from streamspike.ingest.container import SilentSource, explain, open_container
 from streamspike.ingest.frames import LazyFrame
 from streamspike.ingest.hardware import find_hardware
+from streamspike.ingest.remux import make_template
 from streamspike.ingest.ring import Packet, Ring, StreamHeader
 from streamspike.ingest.timestamps import StreamTime
 from streamspike.stats import CameraStats
@@ -197,18 +198,20 @@ class VideoSource:
         return pixels
 
     def _keep(self, packet: Any) -> None:
-        if self._ring is None:
+        if self._ring is None or self._stream.codec_context.name in _UNCOMPRESSED:
             return
+        data = bytes(packet)
+        if self._header is None and packet.is_keyframe:
+            self._header = self._describe(data)
         if self._header is None:
-            self._header = self._describe()
-        if self._header is None or self._header.codec in _UNCOMPRESSED:
+            self._stats.ring_dropped_packets["no_sync"] += 1
             return
         stamp = packet.pts if packet.pts is not None else packet.dts
         stream_seconds = self._time.locate(None if stamp is None else float(stamp * self._time_base))
         now = self._clock.now()
         self._ring.add_packet(
             Packet(
-                data=bytes(packet),
+                data=data,
                 pts=packet.pts,
                 dts=packet.dts,
                 duration=packet.duration or 0,
@@ -219,18 +222,14 @@ class VideoSource:
             self._header,
         )
 
-    def _describe(self) -> StreamHeader | None:
-        """None before the picture size is known."""
+    def _describe(self, sync_packet: bytes) -> StreamHeader:
         codec = self._stream.codec_context
         width, height = self._size or (codec.width, codec.height)
-        if not width or not height:
-            return None
         return StreamHeader(
             codec=codec.name,
-            extradata=bytes(codec.extradata or b""),
+            template=make_template(self._stream, sync_packet),
             width_px=width,
             height_px=height,
-            pixel_format=codec.pix_fmt or "yuv420p",
             time_base=self._time_base,
             frame_rate=self._stream.average_rate,
         )

@@ -65,7 +65,8 @@ class StreamTime:
         last = self._last_seconds
         if last is None:
             self._base_seconds = pts_seconds
-            self._repairs["missing"] += pts_seconds is None
+            if pts_seconds is None:
+                self._repairs["missing"] += 1
             return 0.0
         if pts_seconds is None:
             self._repairs["missing"] += 1

@@ -80,7 +80,9 @@ class RtspServer:
         self._feeding = asyncio.run_coroutine_threadsafe(self._feed(), self._loop)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._feeding.cancel()
         self.kill()
         self._run(asyncio.sleep(0.01))  # let the aborted connections' tasks end
