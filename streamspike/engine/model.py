@@ -62,7 +62,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
     try:
         described = AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{config.name} is not a model: {_first_line(error)}") from error
+        raise ModelError(f"cannot read the model {config.name}: {_first_line(error)}") from error
     family = str(described.model_type)
     if family not in DEFAULT_STATISTICS:
         raise ModelError(f"{config.name} is of type {family!r}; streamspike runs {' and '.join(DEFAULT_STATISTICS)}")

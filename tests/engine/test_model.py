@@ -78,7 +78,7 @@ def test_another_architecture_is_refused_by_name(checkpoint: Path) -> None:
 
 def test_a_config_that_is_not_json_is_refused(checkpoint: Path) -> None:
     (checkpoint / "config.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ModelError, match="is not a model"):
+    with pytest.raises(ModelError, match="cannot read the model"):
         load(checkpoint)
 
 
