@@ -1,0 +1,54 @@
+# One word per thing a developer does. Every target sets up .venv by itself; only `test` may call apt-get.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench tree static servers
+
+# The first Python that is new enough; `make test PYTHON=...` to choose another one.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## Watch a simulated camera for a minute and a half; leaves the folder demo/
+	@$(BIN)/streamspike demo --folder demo
+
+test: $(STAMP) servers static ## What CI runs: format, lint, types, imports and every test
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) static ## The same without the slow tests and without apt-get, for while you work
+	@$(BIN)/python -m pytest -m "not slow"
+
+bench: $(STAMP) ## Measure how well surprise tracks the truth
+	@$(BIN)/streamspike bench surprise
+
+tree: $(STAMP) ## Write the list of modules in README.md anew
+	@$(BIN)/python -m tests.support.tree
+
+static: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+# The tests talk to a real broker. Without root the tests that need it fail and say what to install.
+servers:
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=(); \
+	for name in mosquitto openssl; do command -v $$name > /dev/null || missing+=($$name); done; \
+	[ $${#missing[@]} -eq 0 ] || .ci/apt-install "$${missing[@]}" || \
+		echo "warning: not installed: $${missing[*]}; the tests that need them will fail" >&2
+
+# pyproject.toml leaves the choice of torch open, and pip then takes a CUDA build of several GB: right where there is a
+# GPU, wrong everywhere else.
+$(STAMP): pyproject.toml constraints-cpu.txt
+	@[ -n "$(PYTHON)" ] || { echo "streamspike needs Python 3.11 or newer, and there is none" >&2; exit 1; }
+	@echo "setting up .venv with $$($(PYTHON) --version) (the first time takes a minute or two) ..."
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv > .venv.log 2>&1 || { \
+		.ci/apt-install python3-venv && $(PYTHON) -m venv --clear .venv; } || { cat .venv.log >&2; exit 1; }
+	@rm -f .venv.log
+	@if nvidia-smi -L > /dev/null 2>&1; then constraint=(); else constraint=(-c constraints-cpu.txt); fi; \
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet $${constraint[@]+"$${constraint[@]}"} -e '.[dev]'
+	@touch $@
