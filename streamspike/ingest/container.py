@@ -14,6 +14,11 @@ from streamspike.errors import SourceError, UnsupportedSource
 from streamspike.ingest.address import Address
 
 
+_NOT_A_VIDEO = "not a video that FFmpeg can read"
+_TEXT_ART = ("tty", "bin", "xbin", "adf", "idf")
+"""FFmpeg plays any text file as terminal art; nobody has a camera that draws it."""
+
+
 class SilentSource(SourceError):
     """Connected, but nothing came for too long."""
 
@@ -37,10 +42,11 @@ def open_container(
         except (av.FFmpegError, NotImplementedError) as error:
             failure = explain(error, address, "cannot open")
         else:
-            if container.streams.video:
+            problem = _find_problem(container)
+            if problem is None:
                 return container
             container.close()
-            raise SourceError(f"there is no video in {address}")
+            raise SourceError(f"cannot open {address}: {problem}")
     # Raised out here, so that FFmpeg's own error, which quotes the password, is not chained to it.
     assert failure is not None
     raise failure
@@ -54,9 +60,20 @@ def explain(error: Exception, address: Address, doing: str) -> SourceError:
         return SourceError(f"{doing} {address}: the camera refuses user or password (401)")
     if isinstance(error, av.error.InvalidDataError):
         empty = " or no answer" if address.is_live else ""
-        return SourceError(f"{doing} {address}: not a video that FFmpeg can read{empty}")
+        return SourceError(f"{doing} {address}: {_NOT_A_VIDEO}{empty}")
     detail = getattr(error, "strerror", None) or str(error)
     return SourceError(f"{doing} {address}: {address.redact(detail)}")
+
+
+def _find_problem(container: InputContainer) -> str | None:
+    if container.format.name in _TEXT_ART:
+        return _NOT_A_VIDEO
+    if not container.streams.video:
+        return "there is no video in it"
+    codec: Any = container.streams.video[0].codec_context  # None is not in PyAV's own types
+    if codec is None:
+        return "FFmpeg has no decoder for its video"
+    return None
 
 
 def _arguments(address: Address, camera: CameraConfig, ingest: IngestConfig) -> dict[str, Any]:

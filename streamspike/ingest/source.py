@@ -137,6 +137,9 @@ class VideoSource:
                     num_errors = 0 if packet.size else num_errors
                     yield packet
                 return
+            except IndexError:  # PyAV's, at the end: damage made FFmpeg see a stream that was not there at first
+                yield av.Packet()
+                return
             except av.FFmpegError as error:
                 self._failure = explain(error, self._address, "lost" if self._is_live else "cannot read on in")
             if self._address.kind != "file":
