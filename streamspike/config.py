@@ -7,6 +7,7 @@ A class receives its own section, never the root. Unknown keys are errors that n
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from streamspike.errors import ConfigError
 
 CAMERA_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+TOPIC = r"^[^#+/\s]([^#+\s]*[^#+/\s])?$"
 
 
 class Section(BaseModel):
     """A frozen part of the tree that knows all its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Values stay out of errors, their tracebacks included: any of them may be a password in the wrong place.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class CameraConfig(Section):
@@ -81,7 +84,7 @@ class BeliefConfig(Section):
     temperature_spread: Annotated[float, Field(ge=0, le=1, description="drawn anew per hypothesis, +-")] = 0.1
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     top_p_spread: Annotated[float, Field(ge=0, le=0.5, description="drawn anew per hypothesis, +-")] = 0.05
-    posterior: Annotated[Literal["nll", "verify"], Field(description="nll: the paper; verify: the published code")] = "nll"
+    posterior: Annotated[Literal["nll", "verify"], Field(description="nll: paper; verify: published code")] = "nll"
     length_normalised: Annotated[bool, Field(description="NLL per token as published, or summed")] = False
     complete: Annotated[bool, Field(description="add what was seen to the hypotheses, so that it can gain mass")] = True
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
@@ -95,7 +98,9 @@ class ModelConfig(Section):
 
     name: Annotated[str, Field(description="nano (built in), a local folder, or a Hugging Face id")] = "nano"
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1")] = "auto"
-    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: float32 on CPU")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: float32 on CPU")
+    ] = "auto"
     frame_width_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     frame_height_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     threads: Annotated[int, Field(ge=0, le=256, description="CPU threads of the engine; 0: torch's choice")] = 0
@@ -107,7 +112,7 @@ class EventConfig(Section):
 
     quantile: Annotated[float, Field(gt=0, lt=1, description="of recent surprise; above it is unusual")] = 0.98
     memory_segments: Annotated[int, Field(ge=16, le=100_000, description="recent surprises the quantile sees")] = 900
-    learning_segments: Annotated[int, Field(ge=1, le=10_000, description="before this many the floor alone counts")] = 30
+    learning_segments: Annotated[int, Field(ge=1, le=10_000, description="before so many the floor alone counts")] = 30
     floor_nats: Annotated[float, Field(ge=0, description="never alert below this")] = 2.0
     hysteresis: Annotated[float, Field(gt=0, le=1, description="an event ends below threshold times this")] = 0.5
     quiet_segments: Annotated[int, Field(ge=1, le=600, description="quiet segments in a row that end an event")] = 2
@@ -120,7 +125,7 @@ class StoreConfig(Section):
 
     path: Annotated[str, Field(description="file; its folder is made when missing")] = "streamspike-data/streamspike.db"
     keyframe_width_px: Annotated[int, Field(ge=64, le=4096)] = 480
-    keep_days: Annotated[float, Field(gt=0, description="observations older than this are deleted; events are kept")] = 14.0
+    keep_days: Annotated[float, Field(gt=0, description="then observations are deleted; events are kept")] = 14.0
 
 
 class MqttConfig(Section):
@@ -133,7 +138,9 @@ class MqttConfig(Section):
     password_file: Annotated[str | None, Field(description="file with the password alone")] = None
     ca_file: Annotated[str | None, Field(description="CA of a private broker")] = None
     client_id: str | None = None
-    topic: Annotated[str, Field(pattern=r"^[^#+/\s][^#+\s]*[^#+/\s]$", description="prefix of all topics")] = "streamspike"
+    topic: Annotated[
+        str, Field(pattern=TOPIC, description="prefix of all topics; no +, # or spaces, no / at the ends")
+    ] = "streamspike"
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
     backoff_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
 
@@ -160,28 +167,33 @@ class Config(Section):
 
 
 def load_config(path: Path) -> Config:
-    """Read a YAML file.
+    """Read a YAML file and validate it. Raises ConfigError; says where and what would be valid."""
+    return parse_config(read_tree(path), str(path))
 
-    Raises:
-        ConfigError: unreadable, not YAML, an unknown key or a bad value; says where and what would be valid.
-    """
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """A YAML file as plain values, not yet validated. Raises ConfigError: unreadable, not YAML, not a mapping."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the config file {path}: {error}") from error
     try:
-        tree = yaml.safe_load(text)
+        tree = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where is not None else ""
-        raise ConfigError(f"{path} is not valid YAML{line}: {getattr(error, 'problem', error)}") from error
-    return parse_config({} if tree is None else tree, str(path))
+        problem = getattr(error, "problem", None) or "it contains a character that YAML does not allow"
+        if isinstance(error, yaml.composer.ComposerError) or "constructor for the tag" in problem:
+            problem = "a value that starts with * or ! must stand in quotes"  # may be a password, so not quoted here
+        # Not chained: the error of the parser quotes the line, in which a password may stand.
+        raise ConfigError(f"{path} is not valid YAML{line}: {problem}") from None
+    if tree is not None and not isinstance(tree, dict):
+        raise ConfigError(f"{path}: the top level must be a mapping such as 'cameras: [...]'")
+    return tree or {}
 
 
-def parse_config(tree: object, origin: str) -> Config:
+def parse_config(tree: Mapping[str, Any], origin: str) -> Config:
     """Validate a tree of plain values; `origin` names it in errors. Raises ConfigError."""
-    if not isinstance(tree, Mapping):
-        raise ConfigError(f"{origin}: the top level must be a mapping such as 'cameras: [...]'")
     try:
         return Config.model_validate(expand_environment(tree, origin))
     except ValidationError as error:
@@ -190,8 +202,6 @@ def parse_config(tree: object, origin: str) -> Config:
 
 def expand_environment(value: Any, origin: str) -> Any:
     """Replace ${NAME} in strings by environment variables, so that passwords need not stand in the file."""
-    import os
-
     if isinstance(value, Mapping):
         return {key: expand_environment(item, origin) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -207,17 +217,45 @@ def expand_environment(value: Any, origin: str) -> Any:
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", substitute, value)
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and no key twice: YAML would let the second one win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key_node, _ in node.value:
+            if keys.count(key_node.value) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key_node.value!r} stands here twice", key_node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def _explain(item: Any) -> str:
     """One validation error as a phrase; never shows the value, which may be a secret."""
     location = [part for part in item["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-    path = ".".join(str(part) for part in location) or "config"
-    if item["type"] != "extra_forbidden":
-        message = item["msg"].removeprefix("Value error, ")
-        return f"{path}: {message}"
-    section = _section_at(location[:-1])
-    nearest = difflib.get_close_matches(str(location[-1]), list(section.model_fields), n=1, cutoff=0.5)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; valid keys: {', '.join(section.model_fields)}"
-    return f"unknown key {path!r}{hint}"
+    path = ".".join(str(part) for part in location)
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {path!r}{_hint(location)}"
+    if item["type"] in ("model_type", "model_attributes_type"):
+        message = "must be a mapping of settings"
+    elif item["type"] == "tuple_type":
+        message = "must be a list"
+    elif item["type"] == "string_pattern_mismatch":
+        message = f"must be: {_section_at(location[:-1]).model_fields[location[-1]].description}"
+    else:
+        message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{path}: {message}" if path else str(message)
+
+
+def _hint(location: list[Any]) -> str:
+    """The nearest valid key: of the same section, else the same key of another section."""
+    key, section = str(location[-1]), _section_at(location[:-1])
+    if nearest := difflib.get_close_matches(key, list(section.model_fields), n=1, cutoff=0.5):
+        return f"; did you mean {nearest[0]!r}?"
+    for name in Config.model_fields:
+        if name != "cameras" and key in _section_at([name]).model_fields:
+            return f"; did you mean '{name}.{key}'?"
+    return f"; valid keys: {', '.join(section.model_fields)}"
 
 
 def _section_at(location: list[Any]) -> type[Section]:

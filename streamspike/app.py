@@ -1,0 +1,194 @@
+"""Wires everything: from a configuration to a run. The command line above it only reads words and prints sentences."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamspike.clock import SystemClock
+from streamspike.config import CameraConfig, Config
+from streamspike.core import Engine, Event, Keyframe, Observation
+from streamspike.errors import SourceError
+from streamspike.stats import EngineStats
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from streamspike.pipeline.supervisor import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run came to."""
+
+    num_segments: int
+    num_dropped: dict[str, int]
+    """By reason, over all cameras."""
+    num_events: int
+    unsent_events: int
+    """In the outbox; the next start delivers them."""
+    stage_seconds: dict[str, float]
+    """Mean wall time of the engine per segment, by stage."""
+
+
+def load_engine(config: Config) -> Engine:
+    """The Video-LLM of the config, on its device. Takes seconds. Raises ModelError."""
+    from streamspike.engine.model import load_model
+    from streamspike.engine.reference import ReferenceEngine
+
+    return ReferenceEngine(load_model(config.model), config.segment.seconds)
+
+
+def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:
+    """A camera id for a source given on the command line, and the source: `door=rtsp://...` names it, else it is derived."""
+    named = re.match(r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63})=(?=.)", source)
+    if named:
+        return named[1], source[named.end() :]
+    scheme, colon, rest = source.partition(":")
+    if colon and not rest.startswith("//") and scheme.isalpha() and len(scheme) > 1:
+        stem = re.split(r"[?=/]", rest)[0] or scheme
+        stem = f"{scheme}{stem}" if stem.isdigit() else stem
+    elif "://" in source:
+        stem = re.sub(r"^[a-z]+://(?:[^@/]*@)?", "", source, flags=re.IGNORECASE).split("?")[0].strip("/")
+    else:
+        stem = Path(source).stem
+    base = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:48] or "camera"
+    camera_id, number = base, 2
+    while camera_id in taken:
+        camera_id, number = f"{base}-{number}", number + 1
+    return camera_id, source
+
+
+async def run_watch(
+    config: Config, console: Console, events_path: Path | None = None, for_seconds: float | None = None
+) -> RunReport:
+    """Watch the cameras of the config until they end, a signal comes, or `for_seconds` have passed.
+
+    Raises:
+        BrokerError: the broker cannot be reached or refuses the login, at the start. Later losses are waited out.
+        SourceError, ModelError, StoreError, SinkError: nothing can be watched, or nothing can be kept.
+    """
+    from streamspike.outputs.broker import probe
+    from streamspike.outputs.console import ConsoleSink
+    from streamspike.outputs.jsonl import JsonlSink
+    from streamspike.outputs.mqtt import MqttSink
+    from streamspike.outputs.recorder import Recorder
+    from streamspike.outputs.store import Store
+    from streamspike.pipeline.inference import InferenceService
+    from streamspike.pipeline.supervisor import Supervisor
+
+    if not config.cameras:
+        raise SourceError("there is no camera: name a source, or list cameras in the config file")
+    topic = config.mqtt.topic if config.mqtt.url is not None else None
+    if topic is not None:
+        await probe(config.mqtt)
+    with console.status(f"loading the model {config.model.name}"):
+        engine = await asyncio.to_thread(load_engine, config)
+    stats = EngineStats()
+    async with Recorder(Store(Path(config.store.path), topic)) as recorder, InferenceService(engine, stats) as inference:
+        mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
+        with contextlib.ExitStack() as stack:
+            jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
+            supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
+            panel = ConsoleSink(lambda camera: supervisor.threshold_of(camera), lambda: _footer(supervisor), console)
+            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel], mqtt, SystemClock())
+            await supervisor.prepare()
+            stack.enter_context(panel)
+            stack.enter_context(_stop_on_signals(supervisor.stop))
+            if for_seconds is not None:
+                asyncio.get_running_loop().call_later(for_seconds, supervisor.stop)
+            await supervisor.run()
+        return _report(supervisor, recorder.counts.num_events, stats)
+
+
+def _footer(supervisor: Supervisor) -> str:
+    queued = sum(camera.stats.queued_segments for camera in supervisor.cameras)
+    dropped = sum(camera.stats.dropped_segments.total() for camera in supervisor.cameras)
+    return f"{queued} segments waiting, {dropped} dropped"
+
+
+def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunReport:
+    dropped: dict[str, int] = {}
+    for camera in supervisor.cameras:
+        for reason, count in camera.stats.dropped_segments.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    scored = max(1, stats.segments)
+    return RunReport(
+        num_segments=stats.segments,
+        num_dropped=dropped,
+        num_events=num_events,
+        unsent_events=supervisor.unsent_events,
+        stage_seconds={stage: seconds / scored for stage, seconds in stats.stage_seconds.items()},
+    )
+
+
+@contextlib.contextmanager
+def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C finish what was begun: the segment, the events, the outbox. A second one ends the process."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def first() -> None:
+        for number in signals:
+            loop.remove_signal_handler(number)
+        stop()
+
+    for number in signals:
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def plot_run(store_path: Path, camera_id: str, threshold_nats: float, picture_path: Path, title: str) -> bool:
+    """Draw what a store knows of a camera; False when it knows nothing. Raises StoreError, SinkError."""
+    from streamspike.outputs.store import Store
+    from streamspike.outputs.timeline import plot_timeline
+
+    store = Store(store_path)
+    try:
+        observations = store.observations(camera_id, 0.0, 1e18)
+        if not observations:
+            return False
+        events = store.events(camera_id)
+        keyframes = [keyframe for event in events for keyframe in store.keyframes(event.event_id)]
+    finally:
+        store.close()
+    plot_timeline(observations, events, keyframes, picture_path, threshold_nats=threshold_nats, title=title)
+    return True
+
+
+@dataclass(slots=True)
+class ScoreResult:
+    """Everything that came out of a video."""
+
+    observations: list[Observation]
+    thresholds: list[float]
+    events: list[Event]
+    keyframes: list[Keyframe]
+    counts: Any
+
+
+def run_score(config: Config, camera: CameraConfig, on_segment: Callable[[Observation], None]) -> ScoreResult:
+    """Score one finished video. Raises SourceError, ModelError, EngineError."""
+    from streamspike.pipeline.scoring import VideoScorer
+
+    scorer = VideoScorer(camera, config, load_engine(config))
+    result = ScoreResult([], [], [], [], scorer.stats)
+    for scored in scorer.run():
+        result.observations.append(scored.observation)
+        result.thresholds.append(scored.threshold_nats)
+        if scored.event is not None:
+            result.events.append(scored.event)
+        if scored.keyframe is not None:
+            result.keyframes.append(scored.keyframe)
+        on_segment(scored.observation)
+    return result

@@ -1,0 +1,328 @@
+"""The command line: reads words, prints sentences, and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streamspike import __version__
+from streamspike.errors import SourceError, StreamspikeError
+
+if TYPE_CHECKING:
+    from streamspike.app import RunReport
+    from streamspike.config import Config
+
+app = typer.Typer(
+    name="streamspike",
+    help="Watches camera streams and says when something happens that it did not expect: what it expected with which "
+    "probability, what it saw instead, and how far that moved its beliefs, in nats.",
+    epilog="Start with: streamspike demo. Your own camera: streamspike watch rtsp://user:password@camera/stream",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+world_app = typer.Typer(help="Simulated cameras whose truth is known.", no_args_is_help=True, rich_markup_mode=None)
+refine_app = typer.Typer(help="Train the built-in model.", no_args_is_help=True, rich_markup_mode=None)
+bench_app = typer.Typer(help="Measurements that can be repeated.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(world_app, name="world")
+app.add_typer(refine_app, name="refine")
+app.add_typer(bench_app, name="bench")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; see configs/default.yaml.")]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="nano (built in), a local folder, or a Hugging Face id such as Qwen/Qwen2.5-VL-7B-Instruct.")
+]
+DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")]
+
+
+def main() -> None:
+    """Entry point. Exit codes are listed in streamspike.errors and the README."""
+    failure: StreamspikeError | None = None
+    try:
+        app()
+    except* StreamspikeError as group:  # task groups wrap what their tasks raise, and groups may nest
+        failure = _first_leaf(group)
+    if failure is not None:
+        typer.echo(f"streamspike: error: {failure}", err=True)
+        sys.exit(failure.exit_code)
+
+
+def _first_leaf(group: BaseExceptionGroup[StreamspikeError]) -> StreamspikeError:
+    leaf: Any = group
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    assert isinstance(leaf, StreamspikeError)
+    return leaf
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streamspike {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
+) -> None:
+    import logging
+
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def _configure(
+    config_path: Path | None, sources: list[str], pace: str | None = None, **sections: dict[str, Any]
+) -> Config:
+    """The config file, with what the command line says on top; sources on the command line replace those of the file."""
+    from streamspike.app import name_camera
+    from streamspike.config import parse_config, read_tree
+
+    tree = read_tree(config_path) if config_path is not None else {}
+    if sources:
+        cameras: list[dict[str, Any]] = []
+        for source in sources:
+            camera_id, address = name_camera(source, [camera["id"] for camera in cameras])
+            cameras.append({"id": camera_id, "source": address, **({"pace": pace} if pace else {})})
+        tree["cameras"] = cameras
+    for name, values in sections.items():
+        given = {key: value for key, value in values.items() if value is not None}
+        if given:
+            tree[name] = {**(tree.get(name) or {}), **given}
+    return parse_config(tree, str(config_path) if config_path is not None else "command line")
+
+
+@app.command()
+def watch(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="rtsp://..., rtsps://..., http://..., a video file, webcam:0, lavfi:testsrc2=size=320x240, "
+            "world:street?seed=7&surprise=15; NAME=SOURCE gives it a name.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    mqtt: Annotated[str | None, typer.Option(help="Broker: mqtt://user:password@host:1883 or mqtts://...")] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    for_seconds: Annotated[float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="Stop after so long.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Append each event to this file, one JSON object a line.")] = None,
+    store: Annotated[Path | None, typer.Option(help="SQLite file; default streamspike-data/streamspike.db.")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Play files as fast as they can be scored, not at their own pace.")] = False,
+) -> None:
+    """Watch cameras: print, store and publish what surprises. Ctrl-C ends it; nothing that was seen is lost.
+
+    Examples:
+
+    streamspike watch rtsp://user:password@192.0.2.7/stream --mqtt mqtt://broker
+
+    streamspike watch door=webcam:0 yard=rtsp://192.0.2.8/live --config cameras.yaml
+
+    streamspike watch "world:street?seed=7&surprise=15" --for 60
+    """
+    settings = _configure(
+        config,
+        sources or [],
+        "fast" if fast else None,
+        mqtt={"url": mqtt},
+        model={"name": model, "device": device},
+        store={"path": str(store) if store else None},
+    )
+    if not settings.cameras:
+        raise SourceError("there is no camera: name a source (see streamspike watch --help), or list cameras in --config")
+    _print_report(_run_watch(settings, events, for_seconds))
+
+
+def _run_watch(settings: Config, events: Path | None, for_seconds: float | None) -> RunReport:
+    import asyncio
+
+    from rich.console import Console
+
+    from streamspike.app import run_watch
+
+    return asyncio.run(run_watch(settings, Console(), events, for_seconds))
+
+
+def _print_report(report: RunReport) -> None:
+    dropped = ", ".join(f"{count} {reason}" for reason, count in report.num_dropped.items()) or "none"
+    typer.echo(f"{report.num_segments} segments scored, dropped: {dropped}; {report.num_events} event messages")
+    if report.stage_seconds:
+        stages = ", ".join(f"{stage} {1000 * seconds:.0f}" for stage, seconds in report.stage_seconds.items())
+        typer.echo(f"milliseconds of the model per segment: {stages}")
+    if report.unsent_events:
+        typer.echo(f"{report.unsent_events} event messages wait in the store until the broker is back")
+
+
+@app.command()
+def score(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A video; also world:street?seed=7&seconds=60.")],
+    out: Annotated[Path, typer.Option(help="JSON lines, one segment each.")] = Path("scores.jsonl"),
+    plot: Annotated[Path | None, typer.Option(help="Also draw the timeline with the keyframes of each event (PNG).")] = None,
+    config: ConfigOption = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all sampling; the same seed gives the same output.")] = None,
+) -> None:
+    """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment."""
+    import json
+
+    from streamspike.app import run_score
+    from streamspike.progress import show_progress
+
+    settings = _configure(config, [file], "fast", model={"name": model, "device": device, "seed": seed})
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lines = out.open("w", encoding="utf-8")
+    except OSError as error:
+        raise StreamspikeError(f"cannot write {out}: {error.strerror}") from error
+    with lines, show_progress("scoring", None, "s") as progress:
+
+        def write(observation: Any) -> None:
+            line = {
+                "segment": observation.index,
+                "start_seconds": round(observation.start_seconds, 6),
+                "end_seconds": round(observation.end_seconds, 6),
+                "surprise_nats": observation.surprise_nats,
+                "hypotheses": observation.hypotheses,
+                "prior": observation.prior,
+                "posterior": observation.posterior,
+                "caption": observation.caption,
+            }
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+            progress(observation.end_seconds)
+
+        result = run_score(settings, settings.cameras[0], write)
+    if plot is not None:
+        from streamspike.outputs.timeline import plot_timeline
+
+        plot_timeline(
+            result.observations, result.events, result.keyframes, plot, threshold_nats=result.thresholds, title=Path(file).name
+        )
+    peak = max(result.observations, key=lambda observation: observation.surprise_nats)
+    typer.echo(
+        f"{len(result.observations)} segments in {out}; most surprising: {peak.surprise_nats:.2f} nats "
+        f"at {peak.start_seconds:.1f} s ({peak.caption})" + (f"; picture in {plot}" if plot else "")
+    )
+    stats = result.counts
+    if stats.bad_packets or stats.corrupt_frames:
+        typer.echo(f"damaged: {stats.bad_packets} packets refused, {stats.corrupt_frames} frames with concealed errors")
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file to check.")]) -> None:
+    """Check a config file and the addresses in it, without opening a camera."""
+    from streamspike.config import load_config
+    from streamspike.ingest.address import parse_address
+
+    settings = load_config(config)
+    for camera in settings.cameras:
+        address = parse_address(camera.source.get_secret_value())
+        if address.kind == "world":
+            from streamspike.world.live import parse_world
+
+            parse_world(address.url)
+        typer.echo(f"{camera.id}: {address.kind}, {address}")
+    if settings.mqtt.url is not None:
+        from streamspike.outputs.broker import parse_address as parse_broker
+
+        typer.echo(f"broker: {parse_broker(settings.mqtt)}")
+    typer.echo(f"{config} is valid: {len(settings.cameras)} cameras, model {settings.model.name}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where events.jsonl, timeline.png and the store go.")] = Path("demo"),
+    seconds: Annotated[float, typer.Option(min=5, help="How long to watch.")] = 90.0,
+    scene: Annotated[str, typer.Option(help="A simulated camera, without world:.")] = "street?seed=11&surprise=15",
+    model: ModelOption = None,
+) -> None:
+    """Watch a simulated camera for a minute and a half: no camera, no GPU, no download."""
+    from streamspike.app import plot_run
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("events.jsonl", "streamspike.db", "streamspike.db-wal", "streamspike.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    settings = _configure(
+        None, [f"demo=world:{scene}"], model={"name": model}, store={"path": str(folder / "streamspike.db")}
+    )
+    typer.echo(f"watching the simulated camera world:{scene} for {seconds:.0f} s; surprises come about every 15 s")
+    report = _run_watch(settings, folder / "events.jsonl", seconds)
+    _print_report(report)
+    title = f"streamspike demo: world:{scene}"
+    picture = folder / "timeline.png"
+    if plot_run(Path(settings.store.path), "demo", settings.events.floor_nats, picture, title):
+        typer.echo(f"events: {folder / 'events.jsonl'}   picture: {picture}")
+    typer.echo("your own camera: streamspike watch rtsp://user:password@camera/stream --mqtt mqtt://broker")
+
+
+@world_app.command()
+def render(
+    scene: Annotated[str, typer.Argument(help="street, room or yard, with settings: street?seed=7&size=640x360&fps=8&surprise=15")],
+    out: Annotated[Path, typer.Option(help="The mp4; the truth goes beside it as JSON.")],
+    seconds: Annotated[float, typer.Option(min=1, help="Length of the film.")] = 60.0,
+) -> None:
+    """Write a simulated camera to an mp4 and its ground truth to JSON: what happened, how probable it was, where."""
+    from dataclasses import replace
+
+    from streamspike.progress import show_progress
+    from streamspike.world.film import render_film
+    from streamspike.world.live import parse_world
+
+    settings = parse_world(scene)
+    settings = replace(settings, seconds=settings.seconds or seconds)
+    with show_progress("painting", settings.seconds, "s") as progress:
+        truth = render_film(settings, out, progress)
+    typer.echo(f"wrote {out} and {truth}")
+
+
+@refine_app.command()
+def pretrain(
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there is continued.")] = Path("runs/nano"),
+    minutes: Annotated[float, typer.Option(min=0.05, help="Training time, over all resumptions.")] = 75.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda; auto takes the GPU when there is one.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate clips.")] = 1,
+) -> None:
+    """Train the built-in model on simulated cameras. Resumable; the model is in OUT/model, the curve in OUT/curve.jsonl."""
+    from streamspike.engine.model import choose_device
+    from streamspike.progress import show_progress
+    from streamspike.refine.sft import Pretraining, pretrain as train
+
+    settings = Pretraining(minutes=minutes, seed=seed, device=str(choose_device(device)), workers=workers)
+    with show_progress("training", minutes, "min") as progress:
+
+        def report(line: dict[str, Any]) -> None:
+            words = "  ".join(f"{key} {value:.3f}" for key, value in line.items() if isinstance(value, float))
+            progress(line["minutes"], f"step {line['steps']}  clips {line['clips']}  {words}")
+
+        folder = train(settings, out, report)
+    typer.echo(f"the model is in {folder}; use it with --model {folder}")
+
+
+@bench_app.command("surprise")
+def bench_surprise(
+    clips: Annotated[int, typer.Option(min=1, help="Fresh simulated clips, one scripted surprise in ten segments each.")] = 200,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
+    config: ConfigOption = None,
+    model: ModelOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the clips.")] = 0,
+) -> None:
+    """Does surprise track the truth? Simulated clips with one scripted surprise each, against pixel baselines."""
+    from streamspike.app import load_engine
+    from streamspike.bench.surprise import measure_surprise, render_table
+    from streamspike.progress import show_progress
+
+    settings = _configure(config, [], model={"name": model})
+    with show_progress("scoring clips", float(clips), "clips") as progress:
+        result = measure_surprise(settings, load_engine(settings), clips, seed, progress)
+    if json_path is not None:
+        import json
+
+        json_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    typer.echo(render_table(result))

@@ -1,0 +1,184 @@
+"""One camera from its source to its events: read, judge, believe, measure, tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from random import Random
+
+from streamspike.belief.events import EventTracker
+from streamspike.belief.tracker import BeliefTracker
+from streamspike.clock import Clock
+from streamspike.config import CameraConfig, Config
+from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation, Segment, Sink
+from streamspike.errors import EngineError, SourceError
+from streamspike.ingest.channel import Channel
+from streamspike.ingest.gate import Gate
+from streamspike.ingest.reader import CameraReader
+from streamspike.ingest.ring import Ring
+from streamspike.outputs.keyframes import encode_keyframe
+from streamspike.pipeline.inference import InferenceService
+from streamspike.pipeline.opener import make_opener
+from streamspike.stats import CameraStats
+
+logger = logging.getLogger(__name__)
+
+
+class CameraPipeline:
+    """Everything one camera owns. `run` ends when a file has been played, or after `stop`; live cameras go on for ever."""
+
+    def __init__(
+        self,
+        camera: CameraConfig,
+        config: Config,
+        inference: InferenceService,
+        sinks: Sequence[Sink],
+        clock: Clock,
+        threshold_state: dict[str, object] | None = None,
+    ) -> None:
+        """
+        Args:
+            sinks: told of everything, in this order; the store comes first, so that nothing is published unwritten.
+            threshold_state: what the threshold had learned in an earlier run.
+
+        Raises:
+            SourceError, WorldError: the address of the camera is wrong.
+        """
+        self.camera_id = camera.id
+        self.stats = CameraStats()
+        self.events = EventTracker(camera.id, config.events)
+        if threshold_state is not None:
+            self.events.threshold.restore(threshold_state)
+        self._config = config
+        self._inference = inference
+        self._sinks = sinks
+        self._clock = clock
+        self._beliefs = BeliefTracker(camera.id, config.belief, inference.name, config.model.seed)
+        self._gate = Gate(self.stats)
+        self._channel: Channel[Segment] = Channel(config.segment.max_queued)
+        ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
+        opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
+        self._reader = CameraReader(
+            camera,
+            opener.connect,
+            is_live=opener.is_live,
+            ingest=config.ingest,
+            segment=config.segment,
+            channel=self._channel,
+            ring=ring,
+            stats=self.stats,
+            clock=clock,
+            random=Random(f"{config.model.seed}/{camera.id}"),  # noqa: S311  spreads reconnects, guards nothing
+            report=self._hear_reader,
+        )
+        self._reader_state = (CameraState.CONNECTING, "")
+        self._verdict = CameraState.WATCHING
+        self._reported: tuple[CameraState, str] | None = None
+        self._changed = asyncio.Event()
+        self._failed_before = False
+
+    @property
+    def failure(self) -> SourceError | None:
+        """Why a file could not be played."""
+        return self._reader.failure
+
+    def stop(self) -> None:
+        """End after the segment that is being read; what was read before is still scored."""
+        self._reader.stop()
+
+    async def run(self) -> None:
+        """Read and score until the end; the last event is ended, the last state reported."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._reader.run(), name=f"camera[{self.camera_id}].ingest")
+            states = group.create_task(self._report_states(), name=f"camera[{self.camera_id}].state")
+            await self._score_segments()
+            states.cancel()
+        await self._tell_event(self.events.close(self._clock.now()), None)
+        await self._report_state()
+
+    async def _score_segments(self) -> None:
+        async for segment in self._channel:
+            self.stats.queued_segments = len(self._channel)
+            self._judge(segment)
+            observation = await self._observe(segment)
+            if observation is None:
+                continue
+            for sink in self._sinks:
+                await sink.observe(observation)
+            await self._tell_event(self.events.update(observation), segment)
+
+    def _judge(self, segment: Segment) -> None:
+        self._verdict = self._gate.judge(segment)
+        self._changed.set()
+
+    async def _observe(self, segment: Segment) -> Observation | None:
+        """None when the segment was not scored: counted, and remembered as seen."""
+        if self._verdict is CameraState.STILL and len(self._channel) > 0:
+            # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
+            self.stats.dropped_segments["still"] += 1
+            self._beliefs.skip(segment)
+            return None
+        try:
+            assessment = await self._inference.assess(self._beliefs.request(segment))
+        except EngineError as error:
+            if not self._failed_before:
+                logger.error("camera %s: segments go unscored: %s", self.camera_id, error)
+            self._failed_before = True
+            self.stats.dropped_segments["engine_failed"] += 1
+            self._beliefs.skip(segment)
+            return None
+        self._failed_before = False
+        return self._beliefs.observe(segment, assessment)
+
+    async def _tell_event(self, event: Event | None, segment: Segment | None) -> None:
+        if event is None:
+            return
+        keyframe = self._choose_keyframe(event, segment) if segment is not None else None
+        for sink in self._sinks:
+            await sink.alert(event, keyframe)
+
+    def _choose_keyframe(self, event: Event, segment: Segment) -> Keyframe | None:
+        """The newest frame of a segment that is the peak so far; the end of an event brings no new one."""
+        if event.phase is EventPhase.END:
+            return None
+        frame = segment.frames[-1]
+        return encode_keyframe(
+            frame.pixels,
+            camera_id=self.camera_id,
+            event_id=event.event_id,
+            index=event.revision,
+            taken_at=frame.arrived_at,
+            max_width_px=self._config.store.keyframe_width_px,
+        )
+
+    def _hear_reader(self, state: CameraState, reason: str) -> None:
+        self._reader_state = (state, reason)
+        self._changed.set()
+
+    async def _report_states(self) -> None:
+        """Tell the sinks of each change; several changes at once are told as the last one."""
+        while True:
+            await self._report_state()
+            await self._changed.wait()
+            self._changed.clear()
+
+    async def _report_state(self) -> None:
+        current = self._state()
+        if current == self._reported:
+            return
+        self._reported = current
+        self.stats.state = current[0].value
+        for sink in self._sinks:
+            await sink.report_state(self.camera_id, *current)
+
+    def _state(self) -> tuple[CameraState, str]:
+        """What a user should know first: no connection, then no sight, then no experience, then nothing to see."""
+        state, reason = self._reader_state
+        if state is not CameraState.WATCHING:
+            return state, reason
+        if self._verdict is CameraState.BLIND:
+            return CameraState.BLIND, "the picture is black or uniform"
+        if self.events.threshold.learning:
+            return CameraState.LEARNING, ""
+        return self._verdict, ""
