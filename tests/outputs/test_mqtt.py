@@ -63,7 +63,8 @@ async def test_event_reaches_a_subscriber_and_leaves_the_outbox(broker: Mosquitt
 
 async def test_events_of_a_dead_broker_arrive_after_its_restart_in_order(broker: Mosquitto, tmp_path: Path) -> None:
     async with running(broker.config(), tmp_path) as (recorder, sink):
-        await until_connected(sink)
+        async with broker.subscribe("spike/status") as inbox:
+            await inbox.take(1)  # from here on the publisher rests: only the reader can notice the loss
         broker.kill()
         await until_connected(sink, wanted=False)
         written = [make_event(number, camera) for number in range(20) for camera in ("door", "yard")]
@@ -137,7 +138,8 @@ async def test_status_and_states_are_retained_and_come_back_with_a_forgetful_bro
     async with running(broker.config(), tmp_path) as (_, sink):
         await sink.report_state("door", CameraState.CONNECTING, "")
         await sink.report_state("door", CameraState.WATCHING, "all is well")
-        await until_connected(sink)
+        async with broker.subscribe("spike/#") as inbox:
+            await inbox.take(2)
         broker.kill()
         await until_connected(sink, wanted=False)
         broker.start()
