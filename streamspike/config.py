@@ -98,9 +98,7 @@ class ModelConfig(Section):
 
     name: Annotated[str, Field(description="nano (built in), a local folder, or a Hugging Face id")] = "nano"
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1")] = "auto"
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: float32 on CPU")
-    ] = "auto"
+    dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: by device")] = "auto"
     frame_width_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     frame_height_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     threads: Annotated[int, Field(ge=0, le=256, description="CPU threads of the engine; 0: torch's choice")] = 0
