@@ -146,7 +146,9 @@ async def test_a_bug_in_the_thread_comes_out_of_run() -> None:
 
 
 async def test_a_file_at_its_own_pace_takes_as_long_as_it_lasts() -> None:
-    rig = make_rig(camera_for("lavfi:unused", pace="realtime"), in_turn(FakeSource(seconds_of_frames(0.6))), seconds=0.2)
+    rig = make_rig(
+        camera_for("lavfi:unused", pace="realtime"), in_turn(FakeSource(seconds_of_frames(0.6))), seconds=0.2
+    )
     began = time.monotonic()
     segments = await rig.run_to_end()
     assert 0.35 < time.monotonic() - began < 1.5
@@ -229,6 +231,7 @@ async def test_a_read_that_hangs_is_shown_as_offline_and_then_as_back() -> None:
     await task
 
 
+@pytest.mark.slow
 async def test_a_thread_that_hangs_for_good_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
     ingest = IngestConfig(silence_timeout_seconds=0.1, open_timeout_seconds=0.1)
     release = threading.Event()

@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator
-from itertools import cycle
+from itertools import chain, cycle
 from random import Random
 from types import TracebackType
 
@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 
 from tests.support.clips import AccessUnit, encode, make_encoder, paint_many
 
-MAX_RTP_BYTES = 1200
-
 
 class RtspServer:
     """`with RtspServer() as server: av.open(server.url)`. Methods may be called from any thread.
@@ -33,6 +31,7 @@ class RtspServer:
         units: a clip to be looped; default: 2 s of a walking square.
         login: (user, password) for digest authentication.
         drop_rate: share of RTP packets that are lost.
+        max_rtp_bytes: payload of a packet; with little, a small picture takes many packets that can be lost.
     """
 
     def __init__(
@@ -42,12 +41,14 @@ class RtspServer:
         fps: int = 20,
         login: tuple[str, str] | None = None,
         drop_rate: float = 0.0,
+        max_rtp_bytes: int = 1200,
         path: str = "/cam",
         seed: int = 0,
     ) -> None:
         self.fps = fps
         self.login = login
         self.drop_rate = drop_rate
+        self.max_rtp_bytes = max_rtp_bytes
         self.path = path
         self.port = 0
         self.num_logins_refused = 0
@@ -83,7 +84,8 @@ class RtspServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._feeding.cancel()
+        if not self._feeding.cancel():
+            self._feeding.result()  # it ended by itself: raise what broke it, if it was not just the end of the frames
         self.kill()
         self._run(asyncio.sleep(0.01))  # let the aborted connections' tasks end
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -107,8 +109,9 @@ class RtspServer:
 
     def serve_frames(self, pictures: Iterable[NDArray[np.uint8]], gop: int = 10) -> None:
         """Feed these pictures (height, width, 3) instead of the clip, encoded as they are drawn, from now on."""
-        self._units = _encode_live(iter(pictures), self.fps, gop)
-        self.first = next(self._units)
+        units = _encode_live(iter(pictures), self.fps, gop)
+        first = next(units)
+        self.first, self._units = first, chain([first], units)
 
     def _run(self, coroutine: object) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(5)  # type: ignore[arg-type]
@@ -232,7 +235,7 @@ class _Session:
         if not self.plays or (self._waits_for_sync and not unit.is_sync):
             return
         self._waits_for_sync = False
-        payloads = [payload for nal in split_nals(unit.data) for payload in _packetise(nal)]
+        payloads = [payload for nal in split_nals(unit.data) for payload in _packetise(nal, self._server.max_rtp_bytes)]
         for number, payload in enumerate(payloads):
             self._sequence += 1
             if self._server.is_lost():
@@ -251,13 +254,13 @@ def split_nals(data: bytes) -> list[bytes]:
     return [nal.rstrip(b"\0") for nal in re.split(rb"\x00\x00\x00?\x01", data) if nal]
 
 
-def _packetise(nal: bytes) -> Iterator[bytes]:
+def _packetise(nal: bytes, max_bytes: int) -> Iterator[bytes]:
     """One RTP payload, or fragments (FU-A, RFC 6184 5.8)."""
-    if len(nal) <= MAX_RTP_BYTES:
+    if len(nal) <= max_bytes:
         yield nal
         return
     indicator, kind, rest = nal[0] & 0xE0 | 28, nal[0] & 0x1F, nal[1:]
-    pieces = [rest[i : i + MAX_RTP_BYTES] for i in range(0, len(rest), MAX_RTP_BYTES)]
+    pieces = [rest[i : i + max_bytes] for i in range(0, len(rest), max_bytes)]
     for number, piece in enumerate(pieces):
         edge = 0x80 if number == 0 else 0x40 if number == len(pieces) - 1 else 0
         yield bytes([indicator, edge | kind]) + piece
