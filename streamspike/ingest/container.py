@@ -13,7 +13,6 @@ from streamspike.config import CameraConfig, IngestConfig
 from streamspike.errors import SourceError, UnsupportedSource
 from streamspike.ingest.address import Address
 
-
 _NOT_A_VIDEO = "not a video that FFmpeg can read"
 _TEXT_ART = ("tty", "bin", "xbin", "adf", "idf")
 """FFmpeg plays any text file as terminal art; nobody has a camera that draws it."""

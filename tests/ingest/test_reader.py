@@ -151,7 +151,7 @@ async def test_a_file_at_its_own_pace_takes_as_long_as_it_lasts() -> None:
     )
     began = time.monotonic()
     segments = await rig.run_to_end()
-    assert 0.35 < time.monotonic() - began < 1.5
+    assert 0.35 < time.monotonic() - began < 5.0
     assert len(segments) == 3
 
 
@@ -161,7 +161,7 @@ async def test_stop_interrupts_a_file_that_waits_for_its_pace() -> None:
     task = asyncio.create_task(rig.reader.run())
     await wait_until(lambda: rig.states and rig.states[-1][0].value == "watching")
     rig.reader.stop()
-    await asyncio.wait_for(task, 1.0)
+    await asyncio.wait_for(task, 5.0)
 
 
 async def test_stop_emits_the_segment_that_was_open() -> None:
@@ -180,7 +180,7 @@ async def test_stop_emits_the_segment_that_was_open() -> None:
     task = asyncio.create_task(rig.reader.run())
     await wait_until(reached.is_set)
     rig.reader.stop()
-    await asyncio.wait_for(task, 2.0)
+    await asyncio.wait_for(task, 5.0)
     # 0.9 s of 60 s are less than half: a live camera's rest is not worth scoring, and it is counted.
     assert await rig.channel.get() is None
     assert rig.stats.dropped_segments == {"partial": 1}
@@ -190,7 +190,7 @@ async def test_stop_emits_the_segment_that_was_open() -> None:
     task = asyncio.create_task(file_rig.reader.run())
     await wait_until(reached.is_set)
     file_rig.reader.stop()
-    await asyncio.wait_for(task, 2.0)
+    await asyncio.wait_for(task, 5.0)
     segment = await file_rig.channel.get()
     assert segment is not None and 0.9 <= segment.end_seconds < 60.0
 
@@ -200,7 +200,7 @@ async def test_stop_does_not_wait_for_a_consumer_that_is_gone() -> None:
     task = asyncio.create_task(rig.reader.run())
     await wait_until(lambda: len(rig.channel) == 1)
     rig.reader.stop()
-    await asyncio.wait_for(task, 1.0)
+    await asyncio.wait_for(task, 5.0)
     assert rig.stats.dropped_segments["stopped"] >= 1
 
 
@@ -239,7 +239,7 @@ async def test_a_thread_that_hangs_for_good_is_left_behind(caplog: pytest.LogCap
     task = asyncio.create_task(rig.reader.run())
     await asyncio.sleep(0.05)
     rig.reader.stop()
-    await asyncio.wait_for(task, 3.0)
+    await asyncio.wait_for(task, 8.0)
     assert "hangs in FFmpeg" in caplog.text
     release.set()
 

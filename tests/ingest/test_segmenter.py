@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamspike.config import SegmentConfig
@@ -130,6 +130,7 @@ def test_only_picked_frames_are_rendered_and_each_once() -> None:
     assert rendered == [0.2, 0.7, 1.2, 1.7, 2.2, 2.7]
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     gaps=st.lists(st.floats(0.001, 3.0), max_size=60),
     seconds=st.floats(0.1, 3.0),

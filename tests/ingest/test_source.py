@@ -4,10 +4,12 @@ import functools
 import http.server
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.codec.hwaccel import HWAccel
@@ -223,6 +225,19 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the test's output is not for access logs."""
 
+    def do_GET(self) -> None:
+        if self.path != "/mjpeg":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
+        self.end_headers()
+        for number in range(30):
+            jpeg = cv2.imencode(".jpg", paint(number)[:, :, ::-1])[1].tobytes()
+            part = b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
+            self.wfile.write(part)
+            time.sleep(0.02)
+
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
@@ -249,3 +264,20 @@ def test_an_http_error_is_named_without_the_password(web: tuple[str, Path]) -> N
     with pytest.raises(SourceError, match="404") as caught:
         open_quickly(f"{web[0]}/nothing.mp4")
     assert "pa55word" not in str(caught.value)
+
+
+def test_mjpeg_over_http_is_live_and_keeps_the_time_of_arrival(web: tuple[str, Path]) -> None:
+    began = time.monotonic()
+    stats = CameraStats()
+    source = open_quickly(f"{web[0]}/mjpeg", stats)
+    assert source.is_live
+    frames = []
+    with pytest.raises(SourceError, match=r"lost http://\*\*\*@127"):
+        frames.extend(source)
+    source.close()
+    lasted = time.monotonic() - began
+    assert len(frames) >= 28
+    assert np.abs(frames[3].render().pixels.astype(int) - paint(3)).mean() < 12
+    # FFmpeg itself would say 25 frames per second: 1.16 s, whatever the camera does.
+    assert frames[-1].stream_seconds <= lasted
+    assert stats.time_repairs["missing"] == len(frames)

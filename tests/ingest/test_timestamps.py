@@ -2,7 +2,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamspike.ingest.timestamps import StreamTime
@@ -72,6 +72,7 @@ def test_a_packet_is_located_without_changing_time() -> None:
     assert line.locate(None) == pytest.approx(0.1)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.none() | st.floats(-1e6, 1e6), max_size=60), st.booleans())
 def test_stream_time_starts_at_zero_and_always_grows(times: list[float | None], live: bool) -> None:
     line = StreamTime(Counter())
