@@ -77,6 +77,7 @@ class CameraPipeline:
         self._reported: tuple[CameraState, str] | None = None
         self._changed = asyncio.Event()
         self._failed_before = False
+        self._telling = asyncio.Lock()  # two tasks may have news of the same event; each sink gets them in order
 
     @property
     def failure(self) -> SourceError | None:
@@ -94,7 +95,7 @@ class CameraPipeline:
             states = group.create_task(self._report_states(), name=f"camera[{self.camera_id}].state")
             await self._score_segments()
             states.cancel()
-        await self._tell_event(self.events.close(self._clock.now()), None)
+        await self._end_event()
         await self._report_state()
 
     async def _score_segments(self) -> None:
@@ -106,7 +107,9 @@ class CameraPipeline:
                 continue
             for sink in self._sinks:
                 await sink.observe(observation)
-            await self._tell_event(self.events.update(observation), segment)
+            async with self._telling:
+                await self._tell_event(self.events.update(observation), segment)
+            await self._end_event_unseen()
 
     def _judge(self, segment: Segment) -> None:
         self._verdict = self._gate.judge(segment)
@@ -130,6 +133,15 @@ class CameraPipeline:
             return None
         self._failed_before = False
         return self._beliefs.observe(segment, assessment)
+
+    async def _end_event_unseen(self) -> None:
+        """An event does not go on behind a covered lens or a lost connection, once all that was seen is scored."""
+        if self._state()[0] in (CameraState.OFFLINE, CameraState.BLIND) and not len(self._channel):
+            await self._end_event()
+
+    async def _end_event(self) -> None:
+        async with self._telling:
+            await self._tell_event(self.events.close(self._clock.now()), None)
 
     async def _tell_event(self, event: Event | None, segment: Segment | None) -> None:
         if event is None:
@@ -160,6 +172,7 @@ class CameraPipeline:
         """Tell the sinks of each change; several changes at once are told as the last one."""
         while True:
             await self._report_state()
+            await self._end_event_unseen()
             await self._changed.wait()
             self._changed.clear()
 
