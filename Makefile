@@ -47,8 +47,8 @@ $(STAMP): pyproject.toml constraints-cpu.txt
 	@[ -n "$(PYTHON)" ] || { echo "streamspike needs Python 3.11 or newer, and there is none" >&2; exit 1; }
 	@echo "setting up .venv with $$($(PYTHON) --version) (the first time takes a minute or two) ..."
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv > .venv.log 2>&1 || { \
-		.ci/apt-install python3-venv && $(PYTHON) -m venv --clear .venv; } || { cat .venv.log >&2; exit 1; }
+		.ci/apt-install $(notdir $(PYTHON))-venv && $(PYTHON) -m venv --clear .venv; } || { cat .venv.log >&2; exit 1; }
 	@rm -f .venv.log
 	@if nvidia-smi -L > /dev/null 2>&1; then constraint=(); else constraint=(-c constraints-cpu.txt); fi; \
-	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet $${constraint[@]+"$${constraint[@]}"} -e '.[dev]'
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip install --quiet --no-compile $${constraint[@]+"$${constraint[@]}"} -e '.[dev]'
 	@touch $@
