@@ -46,7 +46,7 @@ def load_engine(config: Config) -> Engine:
 
 
 def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:
-    """A camera id for a source given on the command line, and the source: `door=rtsp://...` names it, else it is derived."""
+    """A camera id for a source on the command line, and the source: `door=rtsp://...` names it, else it is derived."""
     named = re.match(r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63})=(?=.)", source)
     if named:
         return named[1], source[named.end() :]
@@ -66,9 +66,16 @@ def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:
 
 
 async def run_watch(
-    config: Config, console: Console, events_path: Path | None = None, for_seconds: float | None = None
+    config: Config,
+    console: Console,
+    events_path: Path | None = None,
+    for_seconds: float | None = None,
+    engine: Engine | None = None,
 ) -> RunReport:
     """Watch the cameras of the config until they end, a signal comes, or `for_seconds` have passed.
+
+    Args:
+        engine: asked instead of the model of the config.
 
     Raises:
         BrokerError: the broker cannot be reached or refuses the login, at the start. Later losses are waited out.
@@ -88,10 +95,12 @@ async def run_watch(
     topic = config.mqtt.topic if config.mqtt.url is not None else None
     if topic is not None:
         await probe(config.mqtt)
-    with console.status(f"loading the model {config.model.name}"):
-        engine = await asyncio.to_thread(load_engine, config)
+    if engine is None:
+        with console.status(f"loading the model {config.model.name}"):
+            engine = await asyncio.to_thread(load_engine, config)
     stats = EngineStats()
-    async with Recorder(Store(Path(config.store.path), topic)) as recorder, InferenceService(engine, stats) as inference:
+    store = Store(Path(config.store.path), topic)
+    async with Recorder(store) as recorder, InferenceService(engine, stats) as inference:
         mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
         with contextlib.ExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []

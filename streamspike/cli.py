@@ -34,7 +34,10 @@ app.add_typer(bench_app, name="bench")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; see configs/default.yaml.")]
 ModelOption = Annotated[
-    str | None, typer.Option("--model", help="nano (built in), a local folder, or a Hugging Face id such as Qwen/Qwen2.5-VL-7B-Instruct.")
+    str | None,
+    typer.Option(
+        "--model", help="nano (built in), a local folder, or a Hugging Face id such as Qwen/Qwen2.5-VL-7B-Instruct."
+    ),
 ]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")]
 
@@ -67,7 +70,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
 ) -> None:
     import logging
@@ -79,7 +84,7 @@ def _root(
 def _configure(
     config_path: Path | None, sources: list[str], pace: str | None = None, **sections: dict[str, Any]
 ) -> Config:
-    """The config file, with what the command line says on top; sources on the command line replace those of the file."""
+    """The config file with what the command line says on top; its sources replace those of the file."""
     from streamspike.app import name_camera
     from streamspike.config import parse_config, read_tree
 
@@ -111,10 +116,14 @@ def watch(
     mqtt: Annotated[str | None, typer.Option(help="Broker: mqtt://user:password@host:1883 or mqtts://...")] = None,
     model: ModelOption = None,
     device: DeviceOption = None,
-    for_seconds: Annotated[float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="Stop after so long.")] = None,
+    for_seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="Stop after so long.")
+    ] = None,
     events: Annotated[Path | None, typer.Option(help="Append each event to this file, one JSON object a line.")] = None,
     store: Annotated[Path | None, typer.Option(help="SQLite file; default streamspike-data/streamspike.db.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Play files as fast as they can be scored, not at their own pace.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Play files as fast as they can be scored, not at their own pace.")
+    ] = False,
 ) -> None:
     """Watch cameras: print, store and publish what surprises. Ctrl-C ends it; nothing that was seen is lost.
 
@@ -135,7 +144,9 @@ def watch(
         store={"path": str(store) if store else None},
     )
     if not settings.cameras:
-        raise SourceError("there is no camera: name a source (see streamspike watch --help), or list cameras in --config")
+        raise SourceError(
+            "there is no camera: name a source (see streamspike watch --help), or list cameras in --config"
+        )
     _print_report(_run_watch(settings, events, for_seconds))
 
 
@@ -163,11 +174,15 @@ def _print_report(report: RunReport) -> None:
 def score(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A video; also world:street?seed=7&seconds=60.")],
     out: Annotated[Path, typer.Option(help="JSON lines, one segment each.")] = Path("scores.jsonl"),
-    plot: Annotated[Path | None, typer.Option(help="Also draw the timeline with the keyframes of each event (PNG).")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Also draw the timeline with the keyframes of each event (PNG).")
+    ] = None,
     config: ConfigOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of all sampling; the same seed gives the same output.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of all sampling; the same seed gives the same output.")
+    ] = None,
 ) -> None:
     """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment."""
     import json
@@ -202,7 +217,12 @@ def score(
         from streamspike.outputs.timeline import plot_timeline
 
         plot_timeline(
-            result.observations, result.events, result.keyframes, plot, threshold_nats=result.thresholds, title=Path(file).name
+            result.observations,
+            result.events,
+            result.keyframes,
+            plot,
+            threshold_nats=result.thresholds,
+            title=Path(file).name,
         )
     peak = max(result.observations, key=lambda observation: observation.surprise_nats)
     typer.echo(
@@ -263,7 +283,9 @@ def demo(
 
 @world_app.command()
 def render(
-    scene: Annotated[str, typer.Argument(help="street, room or yard, with settings: street?seed=7&size=640x360&fps=8&surprise=15")],
+    scene: Annotated[
+        str, typer.Argument(help="street, room or yard, with settings: street?seed=7&size=640x360&fps=8&surprise=15")
+    ],
     out: Annotated[Path, typer.Option(help="The mp4; the truth goes beside it as JSON.")],
     seconds: Annotated[float, typer.Option(min=1, help="Length of the film.")] = 60.0,
 ) -> None:
@@ -283,16 +305,19 @@ def render(
 
 @refine_app.command()
 def pretrain(
-    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there is continued.")] = Path("runs/nano"),
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there is continued.")] = Path(
+        "runs/nano"
+    ),
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time, over all resumptions.")] = 75.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda; auto takes the GPU when there is one.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes that simulate clips.")] = 1,
 ) -> None:
-    """Train the built-in model on simulated cameras. Resumable; the model is in OUT/model, the curve in OUT/curve.jsonl."""
+    """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
     from streamspike.engine.model import choose_device
     from streamspike.progress import show_progress
-    from streamspike.refine.sft import Pretraining, pretrain as train
+    from streamspike.refine.sft import Pretraining
+    from streamspike.refine.sft import pretrain as train
 
     settings = Pretraining(minutes=minutes, seed=seed, device=str(choose_device(device)), workers=workers)
     with show_progress("training", minutes, "min") as progress:
@@ -307,7 +332,9 @@ def pretrain(
 
 @bench_app.command("surprise")
 def bench_surprise(
-    clips: Annotated[int, typer.Option(min=1, help="Fresh simulated clips, one scripted surprise in ten segments each.")] = 200,
+    clips: Annotated[
+        int, typer.Option(min=1, help="Fresh simulated clips, one scripted surprise in ten segments each.")
+    ] = 200,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
     config: ConfigOption = None,
     model: ModelOption = None,

@@ -29,8 +29,9 @@ def show_progress(title: str, total: float | None, unit: str) -> Iterator[Advanc
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:.1f}} {unit}"),
-            TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.fields[words]}"),
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+            TextColumn(f"{{task.completed:.1f}} {unit}"), TimeElapsedColumn(),
+            TimeRemainingColumn(), TextColumn("{task.fields[words]}"),
         )  # fmt: skip
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=total, words="")
@@ -43,6 +44,7 @@ def show_progress(title: str, total: float | None, unit: str) -> Iterator[Advanc
         if time.monotonic() - shown_at >= LINE_SECONDS:
             shown_at = time.monotonic()
             of = f" of {total:.1f}" if total is not None else ""
-            console.print(f"{title}: {done:.1f}{of} {unit}  {words}", highlight=False)
+            # One line, however long, and brackets as they are: this goes to a log.
+            console.print(f"{title}: {done:.1f}{of} {unit}  {words}", highlight=False, markup=False, soft_wrap=True)
 
     yield show

@@ -5,6 +5,8 @@ All compare the newest frame of a segment with the newest of the one before, at 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +29,9 @@ def histogram_distance(before: Pixels, after: Pixels) -> float:
 
 def optical_flow(before: Pixels, after: Pixels) -> float:
     """Mean length of Farneback's dense flow, in parts of the picture's width."""
-    flow = cv2.calcOpticalFlowFarneback(
-        _grey(before).astype(np.uint8), _grey(after).astype(np.uint8), None, 0.5, 3, 9, 2, 5, 1.1, 0
-    )  # type: ignore[call-overload]
+    first, second = (_grey(pixels).astype(np.uint8) for pixels in (before, after))
+    no_guess: Any = None  # OpenCV takes it, its types do not say so
+    flow = cv2.calcOpticalFlowFarneback(first, second, no_guess, 0.5, 3, 9, 2, 5, 1.1, 0)
     return float(np.hypot(flow[..., 0], flow[..., 1]).mean()) / SIZE_PX[0]
 
 
@@ -41,15 +43,18 @@ PIXEL_SCORES = {
 
 
 def _small(pixels: Pixels) -> Pixels:
-    return cv2.resize(pixels, SIZE_PX, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    small: Pixels = cv2.resize(pixels, SIZE_PX, interpolation=cv2.INTER_AREA)
+    return small
 
 
 def _grey(pixels: Pixels) -> NDArray[np.float32]:
-    return cv2.cvtColor(_small(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey: NDArray[np.float32] = cv2.cvtColor(_small(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return grey
 
 
 def _histogram(pixels: Pixels) -> NDArray[np.float64]:
     levels = (_small(pixels) // (256 // HISTOGRAM_BINS)).reshape(-1, 3).astype(np.int64)
     codes = (levels[:, 0] * HISTOGRAM_BINS + levels[:, 1]) * HISTOGRAM_BINS + levels[:, 2]
     counts = np.bincount(codes, minlength=HISTOGRAM_BINS**3)
-    return counts / counts.sum()
+    shares: NDArray[np.float64] = counts / counts.sum()
+    return shares

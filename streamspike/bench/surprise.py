@@ -1,7 +1,7 @@
 """Does surprise track the truth? Fresh simulated clips, one scripted surprise in ten segments, against pixel baselines.
 
-A hit is a clip whose highest-scoring segment, of the nine that have a past, is the scripted one (chance 1 in 9). The ideal
-observer scores with the simulator's own -log p. Clips have seeds no training run uses.
+A hit is a clip whose highest-scoring segment, of the nine that have a past, is the scripted one (chance 1 in 9). The
+ideal observer scores with the simulator's own -log p. Clips have seeds no training run uses.
 """
 
 from __future__ import annotations
@@ -64,17 +64,19 @@ def measure_surprise(
         "hit_at_1_by_kind": {
             kind: {
                 "clips": sum(clip.kind == kind for clip in clips),
-                **{name: float(np.mean([v for v, c in zip(hits[name], clips, strict=True) if c.kind == kind])) for name in names},
+                **{name: float(hits[name][[clip.kind == kind for clip in clips]].mean()) for name in names},
             }
             for kind in kinds
         },
         "caption_exact": _interval(np.array([np.mean(clip.captions_right) for clip in clips]), rng),
         "first_guess_exact": _interval(np.array([np.mean(clip.first_guess_right) for clip in clips]), rng),
         "spearman_with_truth": _spearman(
-            [s for clip in clips for s in clip.scores["surprise"]], [s for clip in clips for s in clip.scores["ideal observer"]]
+            [score for clip in clips for score in clip.scores["surprise"]],
+            [score for clip in clips for score in clip.scores["ideal observer"]],
         ),
         "seconds_per_segment_by_stage": {
-            name: float(np.mean([stage.get(name, 0.0) for stage in stages])) for name in sorted({n for s in stages for n in s})
+            name: float(np.mean([stage.get(name, 0.0) for stage in stages]))
+            for name in sorted({name for stage in stages for name in stage})
         },
     }  # fmt: skip
 
@@ -152,11 +154,17 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 def render_table(result: dict[str, Any]) -> str:
     """The result as text a person reads."""
-    lines = [f"{result['clips']} clips of {NUM_SEGMENTS} segments, one scripted surprise each; model {result['model']}", ""]
+    lines = [
+        f"{result['clips']} clips of {NUM_SEGMENTS} segments, one scripted surprise each; model {result['model']}",
+        "",
+    ]
     lines.append(f"{'top segment is the scripted one':34s} chance {result['chance']:.2f}")
     for name, value in result["hit_at_1"].items():
         lines.append(f"  {name:32s} {value['mean']:.3f}  [{value['low']:.3f}, {value['high']:.3f}]")
-    for key, words in (("caption_exact", "captions right word for word"), ("first_guess_exact", "likeliest hypothesis came true")):
+    for key, words in (
+        ("caption_exact", "captions right word for word"),
+        ("first_guess_exact", "likeliest hypothesis came true"),
+    ):
         value = result[key]
         lines.append(f"{words:34s} {value['mean']:.3f}  [{value['low']:.3f}, {value['high']:.3f}]")
     lines.append(f"{'Spearman with the true -log p':34s} {result['spearman_with_truth']:.3f}")

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class CameraPipeline:
-    """Everything one camera owns. `run` ends when a file has been played, or after `stop`; live cameras go on for ever."""
+    """Everything one camera owns. `run` ends when a file was played, or after `stop`; live cameras go on for ever."""
 
     def __init__(
         self,
@@ -69,13 +69,15 @@ class CameraPipeline:
             ring=ring,
             stats=self.stats,
             clock=clock,
-            random=Random(f"{config.model.seed}/{camera.id}"),  # noqa: S311  spreads reconnects, guards nothing
+            random=Random(f"{config.model.seed}/{camera.id}"),  # spreads reconnects
             report=self._hear_reader,
         )
         self._reader_state = (CameraState.CONNECTING, "")
         self._verdict = CameraState.WATCHING
         self._reported: tuple[CameraState, str] | None = None
         self._changed = asyncio.Event()
+        self._scoring = False
+        self._finished = False
         self._failed_before = False
         self._telling = asyncio.Lock()  # two tasks may have news of the same event; each sink gets them in order
 
@@ -92,24 +94,31 @@ class CameraPipeline:
         """Read and score until the end; the last event is ended, the last state reported."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._reader.run(), name=f"camera[{self.camera_id}].ingest")
-            states = group.create_task(self._report_states(), name=f"camera[{self.camera_id}].state")
+            group.create_task(self._report_states(), name=f"camera[{self.camera_id}].state")
             await self._score_segments()
-            states.cancel()
+            # Asked to end and not cancelled: half of the sinks would have heard the news it is telling.
+            self._finished = True
+            self._changed.set()
         await self._end_event()
         await self._report_state()
 
     async def _score_segments(self) -> None:
         async for segment in self._channel:
             self.stats.queued_segments = len(self._channel)
-            self._judge(segment)
-            observation = await self._observe(segment)
-            if observation is None:
-                continue
-            for sink in self._sinks:
-                await sink.observe(observation)
-            async with self._telling:
-                await self._tell_event(self.events.update(observation), segment)
+            self._scoring = True
+            await self._score(segment)
+            self._scoring = False
             await self._end_event_unseen()
+
+    async def _score(self, segment: Segment) -> None:
+        self._judge(segment)
+        observation = await self._observe(segment)
+        if observation is None:
+            return
+        for sink in self._sinks:
+            await sink.observe(observation)
+        async with self._telling:
+            await self._tell_event(self.events.update(observation), segment)
 
     def _judge(self, segment: Segment) -> None:
         self._verdict = self._gate.judge(segment)
@@ -136,7 +145,8 @@ class CameraPipeline:
 
     async def _end_event_unseen(self) -> None:
         """An event does not go on behind a covered lens or a lost connection, once all that was seen is scored."""
-        if self._state()[0] in (CameraState.OFFLINE, CameraState.BLIND) and not len(self._channel):
+        waits = self._scoring or len(self._channel) > 0
+        if not waits and self._state()[0] in (CameraState.OFFLINE, CameraState.BLIND):
             await self._end_event()
 
     async def _end_event(self) -> None:
@@ -170,7 +180,7 @@ class CameraPipeline:
 
     async def _report_states(self) -> None:
         """Tell the sinks of each change; several changes at once are told as the last one."""
-        while True:
+        while not self._finished:
             await self._report_state()
             await self._end_event_unseen()
             await self._changed.wait()
@@ -178,10 +188,10 @@ class CameraPipeline:
 
     async def _report_state(self) -> None:
         current = self._state()
+        self.stats.state = current[0].value  # the reader writes it too, and knows less
         if current == self._reported:
             return
         self._reported = current
-        self.stats.state = current[0].value
         for sink in self._sinks:
             await sink.report_state(self.camera_id, *current)
 

@@ -12,7 +12,7 @@ from streamspike.stats import EngineStats
 
 
 class InferenceService:
-    """Use as a context manager. Each camera has at most one request here, so the queue is as long as there are cameras."""
+    """Use as a context manager. Each camera has at most one request here, so the queue is bounded by their number."""
 
     def __init__(self, engine: Engine, stats: EngineStats) -> None:
         self.name = engine.name

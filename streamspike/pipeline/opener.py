@@ -21,6 +21,8 @@ class Opener:
     connect: Callable[[], FrameSource]
     is_live: bool
     """The end of the stream is a loss, and a failed connection is tried again."""
+    is_endless: bool
+    """As far as can be told before it is open: there is no last frame, however fast it is read."""
 
 
 def make_opener(
@@ -34,9 +36,11 @@ def make_opener(
     """
     address = parse_address(camera.source.get_secret_value())
     if address.kind != "world":
-        return Opener(lambda: open_source(camera, ingest, clock, stats, ring), address.is_live)
+        endless = address.kind in ("rtsp", "webcam")  # what http is shows when it is open
+        return Opener(lambda: open_source(camera, ingest, clock, stats, ring), address.is_live, endless)
     from streamspike.world.live import WorldSource, parse_world  # loads OpenCV's drawing; most users have real cameras
 
     settings = parse_world(address.url)
     realtime = camera.pace == "realtime"
-    return Opener(lambda: WorldSource(settings, clock, realtime, segment.seconds), realtime and settings.seconds == 0)
+    endless = settings.seconds == 0
+    return Opener(lambda: WorldSource(settings, clock, realtime, segment.seconds), realtime and endless, endless)

@@ -1,4 +1,4 @@
-"""A finished video, scored as fast as it goes: the same steps as live, one after another, and the same numbers each time."""
+"""A finished video, scored as fast as it goes: the same steps as live, one by one, and the same numbers each time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from streamspike.belief.tracker import BeliefTracker
 from streamspike.clock import ManualClock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import Engine, Event, EventPhase, Keyframe, Observation, Segment
+from streamspike.errors import SourceError
 from streamspike.ingest.frames import FrameSource
 from streamspike.ingest.ring import Ring
 from streamspike.ingest.segmenter import Segmenter
 from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.pipeline.opener import make_opener
 from streamspike.stats import CameraStats
+
+_NO_END = "this source never ends, so it cannot be scored as a whole: watch it, or give a simulated camera &seconds=60"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Scored:
 
 
 class VideoScorer:
-    """Scores one video. Blocking; UTC starts at 0, so that ids and results depend on nothing but the video and the seed."""
+    """Scores one video. Blocking; UTC starts at 0, so that ids and results depend on the video and the seed alone."""
 
     def __init__(self, camera: CameraConfig, config: Config, engine: Engine) -> None:
         self.stats = CameraStats()
@@ -48,13 +51,15 @@ class VideoScorer:
         """
         clock = ManualClock(0.0)
         ring = Ring(0.0, 1 << 20, self.stats)
-        opener = make_opener(
-            self._camera, self._config.ingest, self._config.segment, clock, self.stats, ring
-        )
+        opener = make_opener(self._camera, self._config.ingest, self._config.segment, clock, self.stats, ring)
+        if opener.is_endless:
+            raise SourceError(_NO_END)
         segmenter = Segmenter(self._camera.id, self._config.segment, self.stats)
         segmenter.start_epoch(0)
         source = opener.connect()
         try:
+            if source.is_live:
+                raise SourceError(_NO_END)
             for segment in self._cut(source, segmenter):
                 yield self._score(segment)
         finally:

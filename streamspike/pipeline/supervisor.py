@@ -20,7 +20,7 @@ PRUNE_SECONDS = 3600.0
 
 
 class Supervisor:
-    """Runs the cameras of a config. An error that is no SourceError ends them all: a bug must not look like a bad camera."""
+    """Runs the cameras of a config. An error that is no SourceError ends them all: a bug is not a bad camera."""
 
     def __init__(
         self,

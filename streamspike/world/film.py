@@ -18,12 +18,13 @@ from streamspike.world.live import Stage, WorldSettings
 def render_film(settings: WorldSettings, path: Path, progress: Callable[[float], None] = lambda _: None) -> Path:
     """Write `path` (H.264) and `path` with `.json`; returns the latter.
 
-    The truth has one object per segment: sentence, probability, surprise in nats, whether it is of a surprising kind, the
-    distribution over sentences before it, and the boxes of all bodies at its middle. Frames are the same on every machine
-    for the same settings; the compressed bytes may differ between builds of the encoder.
+    The truth has one object per segment: sentence, probability, surprise in nats, whether it is of a surprising kind,
+    the distribution over sentences before it, and the boxes of all bodies at three quarters of it. Frames are the same
+    on every machine for the same settings; the compressed bytes may differ between builds of the encoder.
 
     Args:
         settings: `seconds` must be set; an odd width or height is an error, as H.264 cannot hold it.
+        path: ends in .mp4; missing folders are made.
         progress: called with the seconds written so far.
 
     Raises:
@@ -33,6 +34,8 @@ def render_film(settings: WorldSettings, path: Path, progress: Callable[[float],
         raise WorldError("a film needs an end: give its length in seconds")
     if settings.width % 2 or settings.height % 2:
         raise WorldError(f"H.264 needs an even size, not {settings.width}x{settings.height}")
+    if path.suffix.lower() != ".mp4":
+        raise WorldError(f"a film is an .mp4 file, not {path.name}")
     stage = Stage(settings)
     segments: list[dict[str, Any]] = []
     try:

@@ -1,7 +1,8 @@
-"""A simulated camera as a source of frames: `world:street?seed=7`, played at its own pace or as fast as it can be painted."""
+"""A simulated camera as a source of frames: `world:street?seed=7`, at its own pace or as fast as it can be painted."""
 
 from __future__ import annotations
 
+import math
 import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def parse_world(text: str) -> WorldSettings:
     settings = WorldSettings(scene, **values)  # type: ignore[arg-type]
     in_range = (
         64 <= settings.width <= 3840 and 48 <= settings.height <= 2160 and 0.5 <= settings.fps <= 60
-        and settings.surprise >= 0 and settings.seconds >= 0 and settings.seed >= 0
+        and 0 <= settings.surprise < math.inf and 0 <= settings.seconds < math.inf and settings.seed >= 0
     )  # fmt: skip
     if not in_range:
         raise WorldError("a simulated camera has 64x48 to 3840x2160 pixels, 0.5 to 60 fps, and no negative numbers")
@@ -109,7 +110,7 @@ class Stage:
         return Frame(pixels, seconds, arrived_at)
 
     def bodies(self) -> list[dict[str, object]]:
-        """Everything in the picture in this segment: kind, its box at three quarters, and how far it moved since a quarter.
+        """Everything in the picture in this segment: kind, box at three quarters, and movement since the first quarter.
 
         Boxes and movement are parts of the picture's width and height.
         """
