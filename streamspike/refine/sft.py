@@ -111,7 +111,7 @@ class VisionRunner:
         blocks, count, _ = patches.shape
         kernel = visual.patch_embed.proj.weight.flatten(1)
         hidden = F.linear(patches.to(kernel.dtype), kernel)
-        cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(merged.device))
+        cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
         cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)
         for block in visual.blocks:
             attention = block.attn
