@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.mosquitto import Mosquitto
 
 # Before anything imports huggingface_hub, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -42,3 +45,25 @@ def loopback_only() -> Iterator[None]:
     patch.setattr(socket.socket, "connect", guarded)
     yield
     patch.undo()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running broker that lets everybody in and forgets everything when it is killed."""
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    mosquitto = Mosquitto(folder)
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def guarded_broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running broker that wants a login."""
+    folder = tmp_path / "guarded"
+    folder.mkdir()
+    mosquitto = Mosquitto(folder, ("spike", "s3cret-w0rd"))
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()

@@ -144,9 +144,10 @@ class CameraPipeline:
         return self._beliefs.observe(segment, assessment)
 
     async def _end_event_unseen(self) -> None:
-        """An event does not go on behind a covered lens or a lost connection, once all that was seen is scored."""
-        waits = self._scoring or len(self._channel) > 0
-        if not waits and self._state()[0] in (CameraState.OFFLINE, CameraState.BLIND):
+        """An event does not go on behind a covered lens or a lost connection, once what was seen is scored."""
+        state = self._state()[0]
+        lost = state is CameraState.OFFLINE and not len(self._channel)  # known before what was read is scored
+        if not self._scoring and (lost or state is CameraState.BLIND):
             await self._end_event()
 
     async def _end_event(self) -> None:
