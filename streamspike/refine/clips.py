@@ -1,6 +1,7 @@
-"""Training clips for the built-in model: simulated segments as pixels, sentences and dense labels, made by worker processes.
+"""Training clips for the built-in model: simulated segments as pixels, sentences and dense labels.
 
-A clip is fully determined by its number, so a resumed run sees what an uninterrupted one would have seen.
+Worker processes make them ahead of time. A clip is fully determined by its number, so a resumed run sees what an
+uninterrupted one would have seen.
 """
 
 from __future__ import annotations
@@ -82,9 +83,7 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         kinds[index], poses[index], motion[index] = label_cells(painter, scene, instants, cells)
         sentences.append(truth.sentence)
         alternatives.append(truth.alternatives)
-    return Clip(
-        number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, scripted
-    )
+    return Clip(number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, scripted)
 
 
 def label_cells(
@@ -126,7 +125,7 @@ def _work(numbers: Iterator[int], out: multiprocessing.Queue[Clip], arguments: t
 
 
 class ClipFeed:
-    """Clips in order of their numbers, made ahead of time by `workers` spawned processes (fork deadlocks after OpenCV)."""
+    """Clips in order of their numbers, made ahead by `workers` spawned processes (fork deadlocks after OpenCV)."""
 
     def __init__(
         self, seed: int, first: int, workers: int, num_segments: int, side_px: int, cells: int, summary_words: int
@@ -135,7 +134,9 @@ class ClipFeed:
         arguments = (seed, num_segments, side_px, cells, summary_words)
         self._queues = [context.Queue(maxsize=64) for _ in range(workers)]
         self._workers = [
-            context.Process(target=_work, args=(range(first + k, 1 << 40, workers), self._queues[k], arguments), daemon=True)
+            context.Process(
+                target=_work, args=(range(first + k, 1 << 40, workers), self._queues[k], arguments), daemon=True
+            )
             for k in range(workers)
         ]
         self._next = 0
@@ -158,7 +159,8 @@ class ClipFeed:
         self._next += 1
         while True:
             try:
-                return self._queues[turn].get(timeout=5)
+                clip: Clip = self._queues[turn].get(timeout=5)
+                return clip
             except queue.Empty:
                 if not self._workers[turn].is_alive():
                     raise RuntimeError(f"clip worker {turn} ended with code {self._workers[turn].exitcode}") from None

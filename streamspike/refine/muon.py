@@ -1,8 +1,8 @@
 """Muon: momentum whose update is made orthogonal, for the weight matrices inside transformer blocks.
 
-Jordan et al. 2024, with the scale of Liu et al. 2025 (0.2 sqrt(max(rows, columns))), so that AdamW's learning rate fits both.
-torch.optim.Muon is the same method but orthogonalises in bfloat16, which a CPU without bfloat16 units does 20 times slower:
-measured 4.0 of 6.6 seconds per step of the built-in model, against 0.2 in float32 here.
+Jordan et al. 2024, with the scale of Liu et al. 2025 (0.2 sqrt(max(rows, columns))), so that AdamW's learning rate fits
+both. torch.optim.Muon is the same method but orthogonalises in bfloat16, which a CPU without bfloat16 units does 20
+times slower: measured 4.0 of 6.6 seconds per step of the built-in model, against 0.2 in float32 here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ STEPS = 5
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
-    """Nearest semi-orthogonal matrix, about: Newton-Schulz iteration on singular values, (rows, columns) to the same."""
+    """About the nearest semi-orthogonal matrix, by Newton-Schulz iteration; the shape stays (rows, columns)."""
     a, b, c = COEFFICIENTS
-    wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
+    wide: bool = matrix.shape[0] <= matrix.shape[1]
+    x: Tensor = matrix if wide else matrix.T
     x = x / (x.norm() + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.T

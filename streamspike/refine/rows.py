@@ -1,7 +1,7 @@
-"""One training row per clip: all frame blocks once, then many text branches that each see only the frames up to their time.
+"""One training row per clip: all frame blocks once, then text branches that each see only the frames up to their time.
 
-This is what streaming shows the model, 5 to 10 times cheaper than one sample at a time. A branch restarts its positions where
-the last visible frame block ended, as the engine does, so trained and served numbers are the same.
+This is what streaming shows the model, 5 to 10 times cheaper than one sample at a time. A branch restarts its positions
+where the last visible frame block ended, as the engine does, so trained and served numbers are the same.
 """
 
 from __future__ import annotations
@@ -83,7 +83,12 @@ class RowBuilder:
         questions: list[str] = []
         for r, row in enumerate(rows):
             n = len(row.ids)
-            ids[r, :n], positions[:, r, :n], owner[r, :n], visible[r, :n] = row.ids, row.positions, row.owner, row.visible
+            ids[r, :n], positions[:, r, :n], owner[r, :n], visible[r, :n] = (
+                row.ids,
+                row.positions,
+                row.owner,
+                row.visible,
+            )
             targets += [(r, column, target, weight) for column, target, weight in row.targets]
             questions += row.questions
         own, seen = torch.from_numpy(owner), torch.from_numpy(visible)

@@ -66,7 +66,7 @@ class DenseHead(nn.Module):
         self.out = nn.Linear(width, MERGE * MERGE * sum(self.SIZES))
 
     def loss(self, merged: Tensor, clips: Sequence[Clip]) -> Tensor:
-        """`merged` is (frame blocks, tokens, width); each token tells of its 3 x 3 patches. Labels come from the clips."""
+        """`merged` is (frame blocks, tokens, width); each token tells of its 3 x 3 patches."""
         cells = self.out(self.norm(merged)).reshape(merged.shape[0], CELLS * CELLS, sum(self.SIZES))
         kinds, poses, motion = cells.split(self.SIZES, dim=-1)
         kind_labels = _merge_order(np.stack([clip.kinds for clip in clips])).to(merged.device).long()
@@ -81,7 +81,7 @@ class DenseHead(nn.Module):
 
 
 def _merge_order(grid: np.ndarray) -> Tensor:
-    """(clips, segments, cells, cells, ...) to (frame blocks, patches, ...) in the order the vision tower has patches."""
+    """(clips, segments, cells, cells, ...) to (frame blocks, patches, ...) in the vision tower's order of patches."""
     blocks = torch.from_numpy(grid).flatten(0, 1)
     tail = blocks.shape[3:]
     blocks = blocks.reshape(-1, SIDE, MERGE, SIDE, MERGE, *tail).transpose(2, 3)
@@ -147,8 +147,7 @@ def choose_branches(clip: Clip, rng: np.random.Generator, sentences: Sequence[st
     times = set(rng.choice(count, size=4, replace=False).tolist())
     if clip.scripted >= 0:
         times.add(clip.scripted)
-    for t in sorted(times):
-        branches.append(Branch(t + 1, prompts.OBSERVE, recall(), clip.sentences[t]))
+    branches += [Branch(t + 1, prompts.OBSERVE, recall(), clip.sentences[t]) for t in sorted(times)]
     for t in rng.choice(count, size=1):
         truth = clip.sentences[t]
         true = bool(rng.random() < 0.5)
@@ -184,7 +183,8 @@ class Trainer:
         self.head = DenseHead(self.model.config.text_config.hidden_size).to(settings.device)
         self.rows = RowBuilder(self.encode, settings.num_blocks, SIDE, self.tokenizer.pad_token_id)
         self.vision = VisionRunner(self.model.model.visual)
-        matrices, rest = [], []
+        matrices: list[Tensor] = []
+        rest: list[Tensor] = []
         for name, parameter in [*self.model.named_parameters(), *self.head.named_parameters()]:
             inside = ".blocks." in name or ".layers." in name
             (matrices if inside and parameter.ndim == 2 else rest).append(parameter)
@@ -300,7 +300,7 @@ def evaluate(trainer: Trainer, clips: Sequence[Clip]) -> dict[str, float]:
 
 
 def pretrain(settings: Pretraining, folder: Path, report: Callable[[dict[str, Any]], None]) -> Path:
-    """Train until the time budget is spent, continuing from `folder` when it holds a checkpoint; returns the model folder.
+    """Train until the time budget is spent, continuing from a checkpoint in `folder`; returns the model folder.
 
     `report` gets one dict every 20 steps and after every evaluation; the same lines are appended to `curve.jsonl`.
     """

@@ -33,7 +33,7 @@ SIZES = {  # (length along x when it faces sideways, height), metres
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A fixed pinhole camera. Its picture is `aspect` = width / height; all projections are in [0, 1] of the picture."""
+    """A fixed pinhole camera. `aspect` is width / height of its picture; projections are in [0, 1] of the picture."""
 
     half_fov: float
     """Half the horizontal field of view, radians."""
@@ -44,7 +44,7 @@ class Camera:
     aspect: float
 
     def project(self, x: float, y: float, z: float) -> tuple[float, float, float]:
-        """World point to (u, v, scale): u right and v down in [0, 1] when visible, scale in picture widths per metre."""
+        """World point to (u, v, scale): u right, v down, in [0, 1] when visible; scale in picture widths per metre."""
         dy = y - self.height
         forward = z * math.cos(self.pitch) - dy * math.sin(self.pitch)
         up = z * math.sin(self.pitch) + dy * math.cos(self.pitch)
@@ -72,7 +72,7 @@ class Body:
     facing: int = 1
     """+1 right, -1 left."""
     pose: str = "stand"
-    """stand | walk | run | sit | lie | crouch | climb for people and animals; roll | stand for the rest; knocked: on its side."""
+    """stand | walk | run | sit | lie | crouch | climb for people and animals; roll | stand | knocked else."""
     gait: float = 0.0
     """Phase of legs or wheels, in cycles."""
     tilt: float = 0.0
@@ -132,6 +132,7 @@ def build_scene(name: str, seed: int, aspect: float = 4 / 3) -> Scene:
     def between(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
+    lanes: tuple[Lane, ...]
     if name == "street":
         camera = Camera(math.radians(between(31, 36)), between(3.2, 4.5), math.radians(between(14, 19)), aspect)
         lanes = (
@@ -143,7 +144,11 @@ def build_scene(name: str, seed: int, aspect: float = 4 / 3) -> Scene:
     elif name == "room":
         camera = Camera(math.radians(between(32, 38)), between(2.1, 2.7), math.radians(between(13, 18)), aspect)
         lanes = (Lane("floor", between(4.6, 5.4), ("person", "cat"), 0),)
-        props = {"seat_x": between(-1.8, 1.8), "seat_z": lanes[0].z + 0.4, "door_x": float(rng.choice([-1.0, 1.0])) * 2.6}
+        props = {
+            "seat_x": between(-1.8, 1.8),
+            "seat_z": lanes[0].z + 0.4,
+            "door_x": float(rng.choice([-1.0, 1.0])) * 2.6,
+        }
     else:
         camera = Camera(math.radians(between(32, 37)), between(3.5, 5.0), math.radians(between(16, 21)), aspect)
         lanes = (
