@@ -2,8 +2,8 @@
 
 One row is `[system, user header][frame block ...][summary, question, answer header][answer]`. Frames come first, so
 that a new summary never invalidates what was computed for them. A frame block is one temporal patch:
-`<|vision_start|>`, the video tokens, `<|vision_end|>`. The built-in model is trained on exactly these strings; the large
-ones get the same.
+`<|vision_start|>`, the video tokens, `<|vision_end|>`. The built-in model is trained on exactly these strings; the
+large ones get the same.
 
 Deviations from the published prompts: they put the memory before the frames, and ask with longer instructions; the
 questions here are short because every one is encoded again for every segment.
