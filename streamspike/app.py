@@ -88,10 +88,13 @@ async def run_watch(
     from streamspike.outputs.recorder import Recorder
     from streamspike.outputs.store import Store
     from streamspike.pipeline.inference import InferenceService
+    from streamspike.pipeline.opener import check_address
     from streamspike.pipeline.supervisor import Supervisor
 
     if not config.cameras:
         raise SourceError("there is no camera: name a source, or list cameras in the config file")
+    for camera in config.cameras:
+        check_address(camera)  # before the model is loaded, which may take minutes
     topic = config.mqtt.topic if config.mqtt.url is not None else None
     if topic is not None:
         await probe(config.mqtt)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -46,7 +48,7 @@ def main() -> None:
     """Entry point. Exit codes are listed in streamspike.errors and the README."""
     failure: StreamspikeError | None = None
     try:
-        app()
+        app(prog_name="streamspike")
     except* StreamspikeError as group:  # task groups wrap what their tasks raise, and groups may nest
         failure = _first_leaf(group)
     if failure is not None:
@@ -185,18 +187,13 @@ def score(
     ] = None,
 ) -> None:
     """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment."""
-    import json
-
     from streamspike.app import run_score
+    from streamspike.pipeline.opener import check_address
     from streamspike.progress import show_progress
 
     settings = _configure(config, [file], "fast", model={"name": model, "device": device, "seed": seed})
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        lines = out.open("w", encoding="utf-8")
-    except OSError as error:
-        raise StreamspikeError(f"cannot write {out}: {error.strerror}") from error
-    with lines, show_progress("scoring", None, "s") as progress:
+    check_address(settings.cameras[0])  # before an earlier output is overwritten
+    with _open_output(out) as lines, show_progress("scoring", None, "s") as progress:
 
         def write(observation: Any) -> None:
             line = {
@@ -234,19 +231,31 @@ def score(
         typer.echo(f"damaged: {stats.bad_packets} packets refused, {stats.corrupt_frames} frames with concealed errors")
 
 
+def _open_output(path: Path) -> TextIO:
+    """A file to write, opened before the work begins: nobody wants to hear afterwards that it could not be kept."""
+    _make_folder(path.parent)
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise StreamspikeError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StreamspikeError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 @app.command()
 def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file to check.")]) -> None:
     """Check a config file and the addresses in it, without opening a camera."""
     from streamspike.config import load_config
-    from streamspike.ingest.address import parse_address
+    from streamspike.pipeline.opener import check_address
 
     settings = load_config(config)
     for camera in settings.cameras:
-        address = parse_address(camera.source.get_secret_value())
-        if address.kind == "world":
-            from streamspike.world.live import parse_world
-
-            parse_world(address.url)
+        address = check_address(camera)
         typer.echo(f"{camera.id}: {address.kind}, {address}")
     if settings.mqtt.url is not None:
         from streamspike.outputs.broker import parse_address as parse_broker
@@ -265,7 +274,7 @@ def demo(
     """Watch a simulated camera for a minute and a half: no camera, no GPU, no download."""
     from streamspike.app import plot_run
 
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     for name in ("events.jsonl", "streamspike.db", "streamspike.db-wal", "streamspike.db-shm"):
         (folder / name).unlink(missing_ok=True)
     settings = _configure(
@@ -319,6 +328,7 @@ def pretrain(
     from streamspike.refine.sft import Pretraining
     from streamspike.refine.sft import pretrain as train
 
+    _make_folder(out)
     settings = Pretraining(minutes=minutes, seed=seed, device=str(choose_device(device)), workers=workers)
     with show_progress("training", minutes, "min") as progress:
 
@@ -346,10 +356,9 @@ def bench_surprise(
     from streamspike.progress import show_progress
 
     settings = _configure(config, [], model={"name": model})
-    with show_progress("scoring clips", float(clips), "clips") as progress:
-        result = measure_surprise(settings, load_engine(settings), clips, seed, progress)
-    if json_path is not None:
-        import json
-
-        json_path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    with _open_output(json_path) if json_path is not None else contextlib.nullcontext() as file:
+        with show_progress("scoring clips", float(clips), "clips") as progress:
+            result = measure_surprise(settings, load_engine(settings), clips, seed, progress)
+        if file is not None:
+            file.write(json.dumps(result, indent=1) + "\n")
     typer.echo(render_table(result))
