@@ -325,6 +325,7 @@ def pretrain(
     """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
     from streamspike.engine.model import choose_device
     from streamspike.progress import show_progress
+    from streamspike.refine.curve import plot_curve
     from streamspike.refine.sft import Pretraining
     from streamspike.refine.sft import pretrain as train
 
@@ -337,7 +338,7 @@ def pretrain(
             progress(line["minutes"], f"step {line['steps']}  clips {line['clips']}  {words}")
 
         folder = train(settings, out, report)
-    typer.echo(f"the model is in {folder}; use it with --model {folder}")
+    typer.echo(f"the model is in {folder}; use it with --model {folder}; learning curve: {plot_curve(out)}")
 
 
 @bench_app.command("surprise")
