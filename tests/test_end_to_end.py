@@ -10,6 +10,8 @@ import logging
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,7 @@ from streamspike.app import RunReport, run_watch
 from streamspike.config import Config
 from streamspike.core import Engine, Request
 from streamspike.outputs.store import Store
+from tests.support.checkpoints import save_checkpoint
 from tests.support.clips import AccessUnit, encode, paint
 from tests.support.fake_engine import CALM, OTHER, STARTLING, Answer, FakeEngine
 from tests.support.mosquitto import Mosquitto
@@ -189,3 +192,53 @@ async def test_camera_and_broker_are_killed_and_every_event_is_delivered(
     spoken = caplog.text + printed.getvalue() + json.dumps(listener.states + listener.events)
     assert "offline" in spoken and "***@127.0.0.1" in spoken and PASSWORD not in spoken
     assert PASSWORD.encode() not in Path(config.store.path).read_bytes()
+
+
+CONFIG = """
+segment: {seconds: 0.5}
+belief: {num_hypotheses: 3, max_hypothesis_tokens: 4, max_caption_tokens: 4, window_segments: 2}
+events: {floor_nats: 0.0}
+ingest: {hardware_decode: "off", silence_timeout_seconds: 2.0}
+model: {device: cpu, threads: 1}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_the_installed_command_watches_until_it_is_told_to_end(broker: Mosquitto, tmp_path: Path) -> None:
+    """A real process with a real model, of random weights: everything surprises it, so one event goes on and on."""
+    save_checkpoint(tmp_path / "model", "qwen2_5_vl")
+    (tmp_path / "spike.yaml").write_text(CONFIG)
+    command = Path(sys.executable).with_name("streamspike")
+    assert command.exists(), f"{command} is missing: install the package, as `make test` does"
+    with RtspServer(flashing_clip(), fps=FPS, login=("joe", PASSWORD)) as server:
+        words = ["watch", f"door={server.url}", "--config", "spike.yaml", "--model", "model", "--for", "200"]
+        outputs = ["--mqtt", f"mqtt://127.0.0.1:{broker.port}", "--store", "spike.db", "--events", "events.jsonl"]
+        async with broker.subscribe("streamspike/door/event") as inbox:
+            process = await asyncio.create_subprocess_exec(
+                command, "--verbose", *words, *outputs, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            try:
+                [start] = await inbox.take(1, seconds=120)
+                process.send_signal(signal.SIGTERM)
+                printed, logged = (text.decode() for text in await process.communicate())
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+            store = Store(tmp_path / "spike.db")
+            written = [revision for event in store.events("door") for revision in store.revisions(event.event_id)]
+            received = [json.loads(message.payload) for message in [start, *await inbox.take(len(written) - 1)]]
+            assert store.outbox.count_pending() == 0
+            store.close()
+    assert process.returncode == 0, logged
+    assert written[-1].phase == "end", "the event that went on was ended"
+    keys = [(record.event_id, record.revision) for record in written]
+    assert [(event["id"], event["revision"]) for event in received] == keys
+    lines = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["revision"]) for line in lines] == keys
+    assert received[0]["model"].startswith("model@") and received[0]["expected"] and received[0]["believed_after"]
+    async with broker.subscribe("streamspike/status") as inbox:
+        [status] = await inbox.take(1)
+    assert (status.payload, status.retain) == (b"offline", True)
+    assert "segments scored" in printed and "Traceback" not in logged and "connected to the broker" in logged
+    assert PASSWORD not in printed + logged
