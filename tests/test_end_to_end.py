@@ -204,7 +204,7 @@ model: {device: cpu, threads: 1}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_the_installed_command_watches_until_it_is_told_to_end(broker: Mosquitto, tmp_path: Path) -> None:
     """A real process with a real model, of random weights: everything surprises it, so one event goes on and on."""
     save_checkpoint(tmp_path / "model", "qwen2_5_vl")
@@ -212,14 +212,14 @@ async def test_the_installed_command_watches_until_it_is_told_to_end(broker: Mos
     command = Path(sys.executable).with_name("streamspike")
     assert command.exists(), f"{command} is missing: install the package, as `make test` does"
     with RtspServer(flashing_clip(), fps=FPS, login=("joe", PASSWORD)) as server:
-        words = ["watch", f"door={server.url}", "--config", "spike.yaml", "--model", "model", "--for", "200"]
+        words = ["watch", f"door={server.url}", "--config", "spike.yaml", "--model", "model", "--for", "250"]
         outputs = ["--mqtt", f"mqtt://127.0.0.1:{broker.port}", "--store", "spike.db", "--events", "events.jsonl"]
         async with broker.subscribe("streamspike/door/event") as inbox:
             process = await asyncio.create_subprocess_exec(
                 command, "--verbose", *words, *outputs, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             try:
-                [start] = await inbox.take(1, seconds=120)
+                [start] = await inbox.take(1, seconds=180)
                 process.send_signal(signal.SIGTERM)
                 printed, logged = (text.decode() for text in await process.communicate())
             finally:
