@@ -5,7 +5,7 @@ The prompt is run once and its cache repeated for every row; within one loop tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -30,19 +30,26 @@ class Nucleus:
     """
 
     def __init__(self, sampling: Sampling, num_rows: int, seed: int) -> None:
+        self._num_rows = num_rows
         self._generator = torch.Generator().manual_seed(seed)
         spread = 2.0 * torch.rand((num_rows, 2), generator=self._generator, dtype=torch.float64) - 1.0
         self.temperature = (sampling.temperature + sampling.temperature_spread * spread[:, 0]).clamp(min=0.01)
         self.top_p = (sampling.top_p + sampling.top_p_spread * spread[:, 1]).clamp(0.001, 1.0)
 
-    def __call__(self, logits: Tensor) -> Tensor:
+    def __call__(self, logits: Tensor, rows: Sequence[int] | None = None) -> Tensor:
+        """One step. Every row consumes a random number, so that a row's draws do not depend on who still writes.
+
+        Args:
+            rows: which rows the logits belong to; None: all of them.
+        """
         device = logits.device
-        scaled = logits.double() / self.temperature[:, None].to(device)
+        chosen = slice(None) if rows is None else list(rows)
+        scaled = logits.double() / self.temperature[chosen, None].to(device)
         probability, order = torch.softmax(scaled, dim=-1).sort(dim=-1, descending=True)
         before = probability.cumsum(dim=-1) - probability
         # A token is in when what stands before it does not yet hold top_p: the one that crosses the line counts.
-        kept = torch.where(before < self.top_p[:, None].to(device), probability, 0.0)
-        draw = torch.rand((len(logits), 1), generator=self._generator, dtype=torch.float64).to(device)
+        kept = torch.where(before < self.top_p[chosen, None].to(device), probability, 0.0)
+        draw = torch.rand((self._num_rows, 1), generator=self._generator, dtype=torch.float64)[chosen].to(device)
         reached = kept.cumsum(dim=-1)
         place = torch.searchsorted(reached, draw * reached[:, -1:], right=True)
         # Rounding may put a draw of almost 1 behind the last token that is kept.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from streamspike.core import Pixels
@@ -80,10 +81,34 @@ def run_rows(loaded: LoadedModel, rows: Sequence[Row], cache: Any = None) -> Ten
         positions[:, number, : len(row.span)] = row.span.positions
         is_video[number, : len(row.span)] = row.span.is_video
     blocks = [block for row in rows for block in row.blocks]
-    mask = torch.from_numpy(is_video).to(loaded.device)
+    return run_tokens(loaded, ids, positions, is_video, blocks, cache)
+
+
+def run_tokens(
+    loaded: LoadedModel,
+    ids: NDArray[np.int64],
+    positions: NDArray[np.int64],
+    is_video: NDArray[np.bool_],
+    blocks: Sequence[BlockFeatures],
+    cache: Any = None,
+    attention: Tensor | None = None,
+) -> Tensor:
+    """Hidden states of tokens whose places are known.
+
+    Args:
+        ids, is_video: (num_rows, num_tokens).
+        positions: (3, num_rows, num_tokens).
+        blocks: in the order of the video tokens, row by row.
+        cache: a transformers Cache, extended by the tokens' keys and values.
+        attention: (num_rows, 1, num_tokens, cached + num_tokens) bool, who sees whom; None: causal.
+
+    Returns:
+        (num_rows, num_tokens, hidden), after the final norm.
+    """
     embeddings = embed(loaded, torch.from_numpy(ids).to(loaded.device))
     extra: dict[str, Any] = {}
     if blocks:
+        mask = torch.from_numpy(is_video).to(loaded.device)
         embeddings[mask] = torch.cat([block.tokens for block in blocks]).to(embeddings.dtype)
         if blocks[0].deepstack:
             levels = zip(*(block.deepstack for block in blocks), strict=True)
@@ -91,6 +116,7 @@ def run_rows(loaded: LoadedModel, rows: Sequence[Row], cache: Any = None) -> Ten
     output = loaded.model.model.language_model(
         inputs_embeds=embeddings,
         position_ids=torch.from_numpy(positions).to(loaded.device),
+        attention_mask=attention,
         past_key_values=cache,
         use_cache=cache is not None,
         **extra,
