@@ -1,0 +1,48 @@
+"""Two simulated clips and a trainer with random weights, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from streamspike.refine.clips import Clip, make_clip
+from streamspike.refine.sft import CELLS, Pretraining, Trainer
+
+SHAPE = (9, 96, CELLS, 24)
+"""Segments, pixels a side, cells a side, words of memory: as `pretrain` asks for them."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small tensors lose time on more threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def clips() -> list[Clip]:
+    """One with a scripted surprise, one without; both with a memory."""
+    made = (make_clip(number, 3, *SHAPE) for number in range(1, 60))
+    found: dict[bool, Clip] = {}
+    while len(found) < 2:
+        clip = next(made)
+        if clip.summary:
+            found.setdefault(clip.scripted >= 0, clip)
+    return [found[True], found[False]]
+
+
+@pytest.fixture(scope="session")
+def sentences(clips: list[Clip]) -> list[str]:
+    """Enough of the world's to make a tokenizer from, in a moment."""
+    return sorted({text for clip in clips for table in clip.alternatives for text, _ in table})[:60] + [
+        text for clip in clips for text in clip.sentences
+    ]
+
+
+@pytest.fixture
+def trainer(sentences: list[str]) -> Trainer:
+    return Trainer(Pretraining(batch=2, fresh=1, minutes=1.0), sentences)

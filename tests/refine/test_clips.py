@@ -1,0 +1,61 @@
+"""Training clips: a number says everything about one, and its labels fit its pictures."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from streamspike.refine.clips import POSES, Clip, ClipFeed, make_clip
+from streamspike.world.scene import KINDS
+
+SHAPE = (3, 48, 6, 24)
+
+
+def equal(a: Clip, b: Clip) -> bool:
+    pairs = [(getattr(a, field.name), getattr(b, field.name)) for field in fields(Clip)]
+    return all(np.array_equal(x, y) if isinstance(x, np.ndarray) else x == y for x, y in pairs)
+
+
+def test_a_clip_is_determined_by_its_number_and_the_seed() -> None:
+    first = make_clip(5, 0, *SHAPE)
+    assert equal(first, make_clip(5, 0, *SHAPE))
+    assert not np.array_equal(first.frames, make_clip(6, 0, *SHAPE).frames)
+    assert not np.array_equal(first.frames, make_clip(5, 1, *SHAPE).frames)
+
+
+def test_shapes_and_labels_fit(clips: list[Clip]) -> None:
+    for clip in clips:
+        assert clip.frames.shape == (9, 2, 96, 96, 3) and clip.frames.dtype == np.uint8
+        assert clip.kinds.shape == clip.poses.shape == (9, 12, 12) and clip.motion.shape == (9, 12, 12, 2)
+        assert clip.kinds.max() <= len(KINDS) and clip.poses.max() <= len(POSES)
+        assert not clip.motion[clip.kinds == 0].any() and not clip.poses[clip.kinds == 0].any()
+        assert len(clip.sentences) == len(clip.alternatives) == 9
+        for sentence, table in zip(clip.sentences, clip.alternatives, strict=True):
+            chances = dict(table)
+            assert sum(chances.values()) == pytest.approx(1) and sentence in chances
+    assert any(clip.kinds.any() for clip in clips)
+
+
+def test_a_scripted_segment_was_improbable(clips: list[Clip]) -> None:
+    scripted, quiet = clips
+    assert quiet.scripted == -1 and 0 <= scripted.scripted < 9
+    assert dict(scripted.alternatives[scripted.scripted])[scripted.sentences[scripted.scripted]] < 0.05
+
+
+@pytest.mark.slow
+def test_workers_deliver_every_clip_in_order_of_its_number() -> None:
+    with ClipFeed(0, 10, 2, *SHAPE) as feed:
+        numbers = [feed.take().number for _ in range(5)]
+    assert numbers == [10, 11, 12, 13, 14]
+
+
+@pytest.mark.slow
+def test_a_dead_worker_is_an_error_and_no_endless_wait() -> None:
+    with ClipFeed(0, 0, 1, *SHAPE) as feed:
+        feed.take()
+        feed._workers[0].kill()
+        with pytest.raises(RuntimeError, match="clip worker 0 ended"):
+            for _ in range(200):  # what was made before it died can still be taken
+                feed.take()

@@ -1,0 +1,106 @@
+"""What is trained is what is served: the same tokens, the same positions, the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES, render_verify
+from streamspike.config import ModelConfig
+from streamspike.core import Request, Sampling
+from streamspike.engine.layout import join_spans
+from streamspike.engine.model import LoadedModel, load_model
+from streamspike.engine.reference import ReferenceEngine
+from streamspike.refine.clips import Clip
+from streamspike.refine.nano import build_model, build_tokenizer, save_model
+from streamspike.refine.rows import Branch, RowBuilder
+from streamspike.refine.sft import Trainer
+
+SIDE = 4
+
+
+@pytest.fixture(scope="module")
+def nano(tmp_path_factory: pytest.TempPathFactory, sentences: list[str]) -> LoadedModel:
+    """Random weights, saved as the trainer saves and loaded as the program loads."""
+    folder = tmp_path_factory.mktemp("nano")
+    tokenizer = build_tokenizer(sentences)
+    save_model(build_model(tokenizer, seed=1), tokenizer, folder)
+    return load_model(ModelConfig(name=str(folder), device="cpu", dtype="float32"))
+
+
+@pytest.fixture
+def rows(nano: LoadedModel) -> RowBuilder:
+    return RowBuilder(nano.layout.tokenize, 9, SIDE, nano.tokenizer.pad_token_id)
+
+
+@pytest.mark.parametrize("num_blocks", [1, 8, 9])
+@pytest.mark.parametrize("summary", ["", "a car stops Then, a dog runs"])
+def test_a_branch_has_the_tokens_and_positions_of_the_engine(
+    rows: RowBuilder, nano: LoadedModel, num_blocks: int, summary: str
+) -> None:
+    batch = rows.build([[Branch(num_blocks, PREDICT, summary, "a car stops")]])
+    prefix = nano.layout.prefix(SIDE, SIDE, [0.25 + k for k in range(num_blocks)])
+    question = nano.layout.question(prefix.next_position, summary, PREDICT)
+    answer = nano.layout.answer(question.next_position, "a car stops")
+    served = join_spans([prefix, question, answer])
+    whole = len(nano.layout.prefix(SIDE, SIDE, [0.25 + k for k in range(9)]))
+    # The blocks the branch does not see stand between the ones it sees and its own text.
+    seen = np.r_[0 : len(prefix), whole : batch.ids.shape[1]]
+    assert batch.ids[0, seen].tolist() == served.token_ids[:-1].tolist()  # the end token is only ever predicted
+    assert batch.positions[:, 0, seen].tolist() == served.positions[:, :-1].tolist()
+    assert batch.video[0, seen].tolist() == served.is_video[:-1].tolist()
+    assert batch.targets.tolist() == answer.token_ids.tolist()
+    assert batch.columns.tolist() == list(range(whole + len(question) - 1, whole + len(question) - 1 + len(answer)))
+
+
+def test_a_branch_sees_the_frames_up_to_its_time_and_itself_alone(rows: RowBuilder, nano: LoadedModel) -> None:
+    layout = nano.layout
+    branches = [Branch(2, PREDICT, "", "a car stops"), Branch(9, OBSERVE, "", "yes"), Branch(1, OBSERVE, "", "no")]
+    mask = rows.build([branches, branches[:1]]).mask[:, 0]
+    ends = [len(layout.prefix(SIDE, SIDE, [0.0] * n)) for n in range(10)]
+    first = ends[9]
+    for branch in branches:
+        length = len(layout.question(0, "", branch.question)) + len(layout.answer(0, branch.answer)) - 1
+        expected = torch.zeros(length, mask.shape[2], dtype=torch.bool)
+        expected[:, : ends[branch.num_blocks]] = True
+        expected[:, first : first + length] = torch.ones(length, length, dtype=torch.bool).tril()
+        assert torch.equal(mask[0, first : first + length], expected)
+        first += length
+    assert torch.equal(mask[0, : ends[9], : ends[9]], torch.ones(ends[9], ends[9], dtype=torch.bool).tril())
+    assert mask.any(dim=-1).all(), "a padded token that saw nothing would make the loss undefined"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_blocks", [1, 8])
+def test_the_loss_of_a_branch_is_what_the_engine_says(
+    trainer: Trainer, nano: LoadedModel, clips: list[Clip], sentences: list[str], num_blocks: int
+) -> None:
+    clip, answers = clips[0], (clips[0].sentences[0], "nobody is there at all")
+    trainer.model.load_state_dict(nano.model.state_dict())
+    trainer.model.eval()
+    segments = [tuple(segment) for segment in clip.frames]
+    window, observation = tuple(segments[:num_blocks]), segments[num_blocks]
+    sampling = Sampling(max_caption_tokens=4)
+    request = Request(
+        "door", 0, num_blocks, window, observation, clip.summary, answers, sampling, 0, complete=False, verify=True
+    )
+    scores = ReferenceEngine(nano).assess(request).scores
+    kinds = ((num_blocks, PREDICT), (num_blocks + 1, OBSERVE))
+    branches = [Branch(count, question, clip.summary, score.text) for score in scores for count, question in kinds]
+    for score in scores:
+        branches += [Branch(num_blocks + 1, render_verify(score.text), clip.summary, word) for word in (YES, NO)]
+    losses = []
+    with torch.inference_mode():
+        for branch in branches:  # beside others, as in training
+            batch = trainer.rows.build([[Branch(3, OBSERVE, "", "yes"), branch]])
+            per_token = trainer.losses([clip], batch)[0].double()
+            losses.append(float(per_token[-len(trainer.encode(branch.answer)) - 1 :].sum()))
+            first_token = float(per_token[-len(trainer.encode(branch.answer)) - 1])
+            if branch.answer in (YES, NO):
+                losses[-1] = first_token
+    expected = [log for score in scores for log in (score.log_prior, score.log_posterior)]
+    assert [-loss for loss in losses[: len(expected)]] == pytest.approx(expected, abs=1e-4)
+    yes, no = np.array(losses[len(expected) :: 2]), np.array(losses[len(expected) + 1 :: 2])
+    likelihood = -np.log1p(np.exp(yes - no))  # log P(yes) over yes and no
+    assert likelihood.tolist() == pytest.approx([score.log_likelihood for score in scores], abs=1e-4)

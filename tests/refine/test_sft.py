@@ -1,0 +1,171 @@
+"""Training: asks what it should, goes on where it was killed, and exports what the official class loads."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import Qwen2_5_VLForConditionalGeneration
+
+from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES
+from streamspike.config import ModelConfig
+from streamspike.engine.model import load_model
+from streamspike.refine import sft
+from streamspike.refine.clips import Clip
+from streamspike.refine.rows import Branch
+from streamspike.refine.sft import Pretraining, Trainer, choose_branches, evaluate, pretrain
+
+SCRIPTED = 4
+TABLE = (("nothing changes", 0.7), ("a car passes", 0.29), ("the fence falls over", 0.01))
+
+
+def make_told_clip(clip: Clip, scripted: int) -> Clip:
+    """The same pictures, with a table of futures that is known to the test."""
+    sentences = ["nothing changes"] * 9
+    if scripted >= 0:
+        sentences[scripted] = "the fence falls over"
+    return replace(clip, sentences=tuple(sentences), alternatives=(TABLE,) * 9, scripted=scripted)
+
+
+def ask_often(clip: Clip, times: int = 1500) -> Iterator[Branch]:
+    rng = np.random.default_rng(0)
+    for _ in range(times):
+        yield from choose_branches(clip, rng, ["a dog runs"])
+
+
+def test_what_to_expect_is_drawn_from_the_truth_and_not_from_the_script(clips: list[Clip]) -> None:
+    expected = [b for b in ask_often(make_told_clip(clips[0], SCRIPTED)) if b.question == PREDICT]
+    counts = Counter(branch.answer for branch in expected if branch.num_blocks == SCRIPTED)
+    total = counts.total()
+    assert total > 500
+    for text, probability in TABLE:
+        error = 4 * (probability * (1 - probability) / total) ** 0.5
+        assert counts[text] / total == pytest.approx(probability, abs=error)
+    assert {branch.num_blocks for branch in expected} == set(range(1, 9)), (
+        "the first segment has no past to expect from"
+    )
+
+
+def test_what_was_seen_is_told_as_it_was_surprises_always(clips: list[Clip]) -> None:
+    clip = make_told_clip(clips[0], SCRIPTED)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        seen = [b for b in choose_branches(clip, rng, ["a dog runs"]) if b.question == OBSERVE]
+        assert SCRIPTED + 1 in [branch.num_blocks for branch in seen]
+        assert all(branch.answer == clip.sentences[branch.num_blocks - 1] for branch in seen)
+
+
+def test_statements_to_verify_are_true_half_the_time_and_answered_rightly(clips: list[Clip]) -> None:
+    clip = make_told_clip(clips[0], SCRIPTED)
+    asked = [branch for branch in ask_often(clip, 600) if branch.question not in (PREDICT, OBSERVE)]
+    answers = Counter(branch.answer for branch in asked)
+    assert len(asked) == 600 and answers[YES] / 600 == pytest.approx(0.5, abs=0.1)
+    for branch in asked:
+        is_true = clip.sentences[branch.num_blocks - 1] in branch.question
+        assert branch.answer == (YES if is_true else NO)
+
+
+def state_of(trainer: Trainer) -> dict[str, Any]:
+    momenta = [optimizer.state_dict()["state"] for optimizer in trainer.optimizers]
+    return {"model": trainer.model.state_dict(), "head": trainer.head.state_dict(), "momenta": dict(enumerate(momenta))}
+
+
+def flatten(tree: Any) -> Iterator[torch.Tensor]:
+    if isinstance(tree, torch.Tensor):
+        yield tree
+    elif isinstance(tree, dict):
+        for key in tree:
+            yield from flatten(tree[key])
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path
+) -> None:
+    first = trainer.step(clips)
+    assert all(np.isfinite(list(first.values()))) and {"next", "caption", "verify", "dense", "rate"} <= set(first)
+    trainer.save(tmp_path)
+    resumed = Trainer(trainer.settings, sentences)
+    assert not resumed.load(tmp_path / "nothing")
+    assert resumed.load(tmp_path)
+    assert (resumed.steps, resumed.clips, resumed.seconds) == (1, 2, trainer.seconds)
+    before = list(zip(flatten(state_of(trainer)), flatten(state_of(resumed)), strict=True))
+    assert len(before) > 100 and all(torch.equal(a, b) for a, b in before)
+    # The rate follows the clock; make it the same for both.
+    trainer.settings = resumed.settings = replace(trainer.settings, minutes=1e6)
+    losses = [each.step(clips) for each in (trainer, resumed)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    after = zip(flatten(state_of(trainer)), flatten(state_of(resumed)), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in after)
+
+
+@pytest.mark.slow
+def test_other_sentences_are_not_mixed_up(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    with pytest.raises(ValueError, match="other sentences"):
+        Trainer(trainer.settings, [*sentences, "a whale jumps"]).load(tmp_path)
+
+
+@pytest.mark.slow
+def test_training_on_one_clip_learns_it(trainer: Trainer, clips: list[Clip]) -> None:
+    trainer.settings = replace(trainer.settings, peak_rate=0.3, minutes=1e6)  # of which warming up leaves some percent
+    values = [trainer.step(clips[:1]) for _ in range(8)]
+    assert values[-1]["next"] < 0.9 * values[0]["next"] and values[-1]["dense"] < values[0]["dense"]
+
+
+class ReadyFeed:
+    """Implements `ClipFeed` without processes: the same clips again and again."""
+
+    ready_made: Sequence[Clip] = ()
+    firsts: list[int] = []  # noqa: RUF012  shared on purpose: the test reads it
+
+    def __init__(self, seed: int, first: int, *_: int) -> None:
+        self.firsts.append(first)
+        self._clips = itertools.cycle(self.ready_made)
+
+    def __enter__(self) -> ReadyFeed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def take(self) -> Clip:
+        return next(self._clips)
+
+
+@pytest.mark.slow
+def test_a_run_trains_is_resumed_and_exports_what_the_official_class_loads(
+    monkeypatch: pytest.MonkeyPatch, clips: list[Clip], sentences: list[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sft, "ClipFeed", ReadyFeed)
+    monkeypatch.setattr(ReadyFeed, "ready_made", clips)
+    monkeypatch.setattr(ReadyFeed, "firsts", [])
+    monkeypatch.setattr("streamspike.world.sentences.all_sentences", lambda: sentences)
+    monkeypatch.setattr(sft, "evaluate", lambda trainer, held_out: evaluate(trainer, held_out[:2]))
+    settings = Pretraining(minutes=1e-6, batch=2, fresh=1)
+    reports: list[dict[str, Any]] = []
+    folder = pretrain(settings, tmp_path / "run", reports.append)
+    assert folder == tmp_path / "run" / "model" and reports[-1]["steps"] == 1
+    spent = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["seconds"]
+    pretrain(replace(settings, minutes=spent / 60 + 1e-6), tmp_path / "run", reports.append)
+    assert reports[-1]["steps"] == 2 and ReadyFeed.firsts == [0, 0, 0, 1], "clips go on where they stopped"
+    curve = [json.loads(line) for line in (tmp_path / "run" / "curve.jsonl").read_text().splitlines()]
+    assert [line["steps"] for line in curve] == [1, 2] and all(np.isfinite(line["held_out_next"]) for line in curve)
+    assert not list((tmp_path / "run").glob("*.new")), "nothing half-written stays"
+
+    model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["model"]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor.to(torch.bfloat16), saved[name].to(torch.bfloat16)), name
+    loaded = load_model(ModelConfig(name=str(folder), device="cpu"))
+    assert (loaded.frames.width_px, loaded.frames.height_px, loaded.family) == (96, 96, "qwen2_5_vl")
+    assert not [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".py")]
