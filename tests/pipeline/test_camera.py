@@ -14,7 +14,7 @@ import pytest
 
 from streamspike.clock import SystemClock
 from streamspike.config import Config
-from streamspike.core import Assessment, CameraState, Engine, Event, Frame, Keyframe, Observation, Request, Sink
+from streamspike.core import Assessment, CameraState, Engine, Frame, Observation, Request, Sink
 from streamspike.errors import SourceError
 from streamspike.outputs.keyframes import decode_keyframe
 from streamspike.pipeline.camera import CameraPipeline
@@ -159,22 +159,22 @@ async def test_states_are_told_in_order(monkeypatch: pytest.MonkeyPatch, config:
 
 
 class SlowSink(RecordingSink):
-    """As one that writes to a disk."""
-
-    async def alert(self, event: Event, keyframe: Keyframe | None) -> None:
-        await asyncio.sleep(0.02)
-        await super().alert(event, keyframe)
+    """As one that writes states to a disk, while everything else is quick."""
 
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         await super().report_state(camera_id, state, reason)
 
 
 async def test_a_slow_sink_keeps_no_news_from_the_next_one(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
     slow, last = SlowSink(), RecordingSink()
-    play(monkeypatch, moving_frames(6))
+
+    def at_rest_before_the_end(number: int) -> None:
+        wait_in_thread(lambda: number < 8 or "watching" in last.states_of("a"))
+
+    play(monkeypatch, moving_frames(8, before=at_rest_before_the_end))
     await watch(config, FakeEngine(surprising_at(4, 5)), slow, last)
-    assert slow.states == last.states and last.states[-1][1] is CameraState.FINISHED
+    assert slow.states == last.states and last.states_of("a")[-1] == "finished"
     assert slow.alerts == last.alerts and last.phases == ["start", "end"]
 
 
