@@ -113,9 +113,7 @@ class IncrementalEngine:
         with self._timed("prefill", seconds):
             row, inquiry = self._open(stream, request, window, observation)
             inquiry.add_hypotheses(hypotheses, request.verify)
-            if request.complete:
-                inquiry.add_hypotheses(distinct([stream.caption]), request.verify)
-            inquiry.add_answers(stream.guesses)
+            self._guess(inquiry, stream, request, sampled)
             row.compute()
 
         layout, sampling = self._loaded.layout, request.sampling
@@ -146,8 +144,7 @@ class IncrementalEngine:
                 scores = inquiry.scores(hypotheses, request.verify)
         self._check_finite(scores)
         stream.close()
-        stream.caption = caption
-        stream.guesses = tuple({*map(self._tokenize, hypotheses), tuple(writer.token_ids)})
+        stream.remember(map(self._tokenize, hypotheses), caption, writer.token_ids)
         self._keep(request.camera_id, stream)
         return Assessment(scores, caption, sampled, seconds)
 
@@ -195,6 +192,14 @@ class IncrementalEngine:
         end_id = self._loaded.layout.special.end
         inquiry = Inquiry(row, self._tokenize, end_id, request.summary, before, stream.boundary(len(blocks)))
         return row, inquiry
+
+    def _guess(self, inquiry: Inquiry, stream: Stream, request: Request, sampled: bool) -> None:
+        """What was said last time is computed along: if it is said again, it costs no forward of its own."""
+        inquiry.add_caption(stream.caption_ids)
+        if request.complete:
+            inquiry.add_hypotheses(distinct([stream.caption]), request.verify)
+        if sampled and stream.repeats:
+            inquiry.add_answers(stream.answers)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))

@@ -48,6 +48,10 @@ class Inquiry:
             if self.expected is not None:
                 self._row.tree.grow(self.expected, answer)
 
+    def add_caption(self, token_ids: TokenIds) -> None:
+        """Put an answer behind the question for the caption alone."""
+        self._row.tree.grow(self.seen, token_ids)
+
     def add_hypotheses(self, texts: Iterable[str], verify: bool) -> None:
         """Put hypotheses behind both questions, and ask about each if they are to be verified."""
         for text in texts:

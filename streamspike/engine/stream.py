@@ -6,7 +6,7 @@ is not known is encoded; what does not continue the prefix makes it start again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from streamspike.core import Pixels
@@ -48,10 +48,13 @@ class Stream:
     def __init__(self, geometry: Geometry, num_layers: int) -> None:
         self.geometry = geometry
         self.cache = PrefixCache(num_layers)
+        self.answers: frozenset[tuple[int, ...]] = frozenset()
+        """Token ids of the hypotheses that were scored last time."""
+        self.repeats = False
+        """Some of them had been scored the time before too, so some may well be sampled again."""
         self.caption = ""
-        """The last one."""
-        self.guesses: tuple[tuple[int, ...], ...] = ()
-        """Token ids of all that was said last time: likely to be said again, so they are computed along."""
+        self.caption_ids: tuple[int, ...] = ()
+        """What the model wrote, of which the caption is the readable part."""
         self._known: dict[tuple[int, ...], _Known] = {}
         self._held: list[BlockFeatures] = []
         self._ends: list[Boundary] = []  # of the header, then of each block held
@@ -69,6 +72,12 @@ class Stream:
         """Forget all segments but these."""
         wanted = {tuple(map(id, frames)) for frames in segments}
         self._known = {key: known for key, known in self._known.items() if key in wanted}
+
+    def remember(self, answers: Iterable[tuple[int, ...]], caption: str, caption_ids: Sequence[int]) -> None:
+        """Remember what was said, for the next request to guess from."""
+        before, self.answers = self.answers, frozenset(answers)
+        self.repeats = not before.isdisjoint(self.answers)
+        self.caption, self.caption_ids = caption, tuple(caption_ids)
 
     def boundary(self, num_blocks: int) -> Boundary:
         """Where the first blocks of the prefix end."""
