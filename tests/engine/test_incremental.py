@@ -107,6 +107,16 @@ def test_forty_segments_of_two_cameras_equal_the_reference(tiny: LoadedModel, ma
     assert engine.num_streams == 2
 
 
+def test_a_picture_that_changes_its_shape_changes_the_size_of_the_whole_window(
+    tiny: LoadedModel, make_engine: MakeEngine
+) -> None:
+    free = replace(tiny, frames=replace(tiny.frames, height_px=32, width_px=0))  # the width follows the picture
+    engine, reference = make_engine(free), ReferenceEngine(free)
+    segments = [*film(3), *film(2, seed=1, width=40)]
+    for index in (2, 3, 4):
+        assert_same(engine.assess(ask(segments, index)), reference.assess(ask(segments, index)))
+
+
 ACTIONS = st.tuples(
     st.sampled_from(["next", "next", "next", "again", "jump", "epoch", "copy", "forget", "resize"]),
     st.booleans(),  # complete
