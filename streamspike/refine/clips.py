@@ -21,8 +21,9 @@ from streamspike.world.scene import KINDS, SCENES, Scene, Snapshot, build_scene
 POSES = ("stand", "walk", "run", "sit", "lie", "crouch", "climb", "roll", "knocked")
 PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108))
 """Sizes that are painted before the squash to the model's square: 4:3 and 16:9."""
-SURPRISING_SHARE = 0.5
-"""Of the clips have one scripted surprise; its segment never teaches what to expect, only what was seen."""
+MAX_SURPRISES = 4
+"""A clip has 0 to so many scripted surprises. With one in every other clip, their captions were learned last.
+Their segments never teach what to expect, only what was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Clip:
     """The true distribution over sentences before each segment."""
     summary: str
     """H_t: what happened before the first segment, or empty."""
-    scripted: int
-    """The segment of the scripted surprise, -1 without one."""
+    scripted: tuple[int, ...]
+    """The segments of scripted surprises."""
 
 
 def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: int, summary_words: int) -> Clip:
@@ -59,9 +60,10 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
     width, height = PICTURES[int(rng.integers(len(PICTURES)))]
     scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], int(rng.integers(1 << 30)), width / height)
     past = 0 if rng.random() < 0.4 else int(rng.integers(1, 7))
-    scripted = int(rng.integers(0, num_segments)) if rng.random() < SURPRISING_SHARE else -1
-    script = {past + scripted: None} if scripted >= 0 else None
-    simulation = Simulation(scene, int(rng.integers(1 << 30)), script=script)
+    num_surprises = int(rng.integers(MAX_SURPRISES + 1))
+    surprising = rng.choice(num_segments, size=min(num_surprises, num_segments), replace=False)
+    script = {past + int(index): None for index in surprising}
+    simulation = Simulation(scene, int(rng.integers(1 << 30)), script=script or None)
     painter = Painter(scene, int(rng.integers(1 << 30)), width, height)
     summary = Summary(summary_words)
     for _ in range(past):
@@ -71,7 +73,7 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
     kinds = np.zeros((num_segments, cells, cells), np.uint8)
     poses = np.zeros_like(kinds)
     motion = np.zeros((num_segments, cells, cells, 2), np.float32)
-    sentences, alternatives = [], []
+    sentences, alternatives, scripted = [], [], []
     jitter = float(rng.uniform(-0.1, 0.1))  # real cameras do not sample at exact quarters
     for index in range(num_segments):
         truth = simulation.step()
@@ -83,7 +85,11 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         kinds[index], poses[index], motion[index] = label_cells(painter, scene, instants, cells)
         sentences.append(truth.sentence)
         alternatives.append(truth.alternatives)
-    return Clip(number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, scripted)
+        if truth.scripted:
+            scripted.append(index)
+    return Clip(
+        number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, tuple(scripted)
+    )
 
 
 def label_cells(
@@ -120,8 +126,23 @@ def _work(numbers: Iterator[int], out: multiprocessing.Queue[Clip], arguments: t
 
     cv2.setNumThreads(1)
     os.nice(5)  # training must not starve; a clip can be used twice, a lost training second is gone
+    out.cancel_join_thread()  # what nobody takes must not keep this process alive
     for number in numbers:
-        out.put(make_clip(number, *arguments))
+        if not _hand_over(make_clip(number, *arguments), out):
+            return
+
+
+def _hand_over(clip: Clip, out: multiprocessing.Queue[Clip]) -> bool:
+    """Wait for room; False when the trainer was killed, which tells its workers nothing."""
+    trainer = multiprocessing.parent_process()
+    while True:
+        try:
+            out.put(clip, timeout=2)
+        except queue.Full:
+            if trainer is not None and not trainer.is_alive():
+                return False
+        else:
+            return True
 
 
 class ClipFeed:
@@ -165,6 +186,7 @@ class ClipFeed:
                 if not self._workers[turn].is_alive():
                     raise RuntimeError(f"clip worker {turn} ended with code {self._workers[turn].exitcode}") from None
 
-    def ready(self) -> int:
-        """Clips that could be taken without waiting, about."""
-        return sum(q.qsize() for q in self._queues)
+    @property
+    def pids(self) -> list[int]:
+        """Of the workers, once they have started."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]

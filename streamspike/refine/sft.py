@@ -39,7 +39,7 @@ class Pretraining:
     minutes: float = 75.0
     seed: int = 0
     batch: int = 8
-    fresh: int = 3
+    fresh: int = 4
     """Clips per batch never seen before; the others come from a pool of recent ones, with other questions."""
     pool: int = 1024
     workers: int = 1
@@ -144,9 +144,8 @@ def choose_branches(clip: Clip, rng: np.random.Generator, sentences: Sequence[st
         texts, weights = zip(*clip.alternatives[t + 1], strict=True)
         expected = texts[_draw(weights, rng)]
         branches.append(Branch(int(t) + 1, prompts.PREDICT, recall(), expected))
-    times = set(rng.choice(count, size=4, replace=False).tolist())
-    if clip.scripted >= 0:
-        times.add(clip.scripted)
+    times = set(rng.choice(count, size=3, replace=False).tolist())
+    times.update(clip.scripted)
     branches += [Branch(t + 1, prompts.OBSERVE, recall(), clip.sentences[t]) for t in sorted(times)]
     for t in rng.choice(count, size=1):
         truth = clip.sentences[t]

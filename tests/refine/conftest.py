@@ -25,13 +25,13 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def clips() -> list[Clip]:
-    """One with a scripted surprise, one without; both with a memory."""
+    """One with scripted surprises, one without; both with a memory."""
     made = (make_clip(number, 3, *SHAPE) for number in range(1, 60))
     found: dict[bool, Clip] = {}
     while len(found) < 2:
         clip = next(made)
         if clip.summary:
-            found.setdefault(clip.scripted >= 0, clip)
+            found.setdefault(bool(clip.scripted), clip)
     return [found[True], found[False]]
 
 

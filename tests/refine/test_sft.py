@@ -27,11 +27,11 @@ SCRIPTED = 4
 TABLE = (("nothing changes", 0.7), ("a car passes", 0.29), ("the fence falls over", 0.01))
 
 
-def make_told_clip(clip: Clip, scripted: int) -> Clip:
+def make_told_clip(clip: Clip, *scripted: int) -> Clip:
     """The same pictures, with a table of futures that is known to the test."""
     sentences = ["nothing changes"] * 9
-    if scripted >= 0:
-        sentences[scripted] = "the fence falls over"
+    for index in scripted:
+        sentences[index] = "the fence falls over"
     return replace(clip, sentences=tuple(sentences), alternatives=(TABLE,) * 9, scripted=scripted)
 
 
