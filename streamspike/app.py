@@ -39,10 +39,10 @@ class RunReport:
 
 def load_engine(config: Config) -> Engine:
     """The Video-LLM of the config, on its device. Takes seconds. Raises ModelError."""
+    from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
-    from streamspike.engine.reference import ReferenceEngine
 
-    return ReferenceEngine(load_model(config.model), config.segment.seconds)
+    return IncrementalEngine(load_model(config.model), config.segment.seconds)
 
 
 def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:
