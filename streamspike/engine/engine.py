@@ -195,7 +195,8 @@ class IncrementalEngine:
 
     def _guess(self, inquiry: Inquiry, stream: Stream, request: Request, sampled: bool) -> None:
         """What was said last time is computed along: if it is said again, it costs no forward of its own."""
-        inquiry.add_caption(stream.caption_ids)
+        for token_ids in stream.captions:
+            inquiry.add_caption(token_ids)
         if request.complete:
             inquiry.add_hypotheses(distinct([stream.caption]), request.verify)
         if sampled and stream.repeats:

@@ -15,6 +15,9 @@ from streamspike.engine.forward import BlockFeatures, Row
 from streamspike.engine.layout import Layout, Span, join_spans
 from streamspike.engine.vision import FrameSize
 
+NUM_CAPTIONS = 3
+"""A few words more in a forward are cheaper than the forwards of one caption: what went on before may go on again."""
+
 Frames = tuple[Pixels, ...]
 
 
@@ -53,8 +56,8 @@ class Stream:
         self.repeats = False
         """Some of them had been scored the time before too, so some may well be sampled again."""
         self.caption = ""
-        self.caption_ids: tuple[int, ...] = ()
-        """What the model wrote, of which the caption is the readable part."""
+        self.captions: tuple[tuple[int, ...], ...] = ()
+        """Token ids of the last different ones as the model wrote them, the newest first."""
         self._known: dict[tuple[int, ...], _Known] = {}
         self._held: list[BlockFeatures] = []
         self._ends: list[Boundary] = []  # of the header, then of each block held
@@ -77,7 +80,8 @@ class Stream:
         """Remember what was said, for the next request to guess from."""
         before, self.answers = self.answers, frozenset(answers)
         self.repeats = not before.isdisjoint(self.answers)
-        self.caption, self.caption_ids = caption, tuple(caption_ids)
+        self.caption = caption
+        self.captions = tuple(dict.fromkeys([tuple(caption_ids), *self.captions]))[:NUM_CAPTIONS]
 
     def boundary(self, num_blocks: int) -> Boundary:
         """Where the first blocks of the prefix end."""
