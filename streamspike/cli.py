@@ -321,6 +321,9 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda; auto takes the GPU when there is one.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Processes that simulate clips.")] = 1,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A new run starts from this model (nano: the built-in), not at random.")
+    ] = None,
 ) -> None:
     """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
     from streamspike.engine.model import choose_device
@@ -330,7 +333,8 @@ def pretrain(
     from streamspike.refine.sft import pretrain as train
 
     _make_folder(out)
-    settings = Pretraining(minutes=minutes, seed=seed, device=str(choose_device(device)), workers=workers)
+    chosen = str(choose_device(device))
+    settings = Pretraining(minutes=minutes, seed=seed, device=chosen, workers=workers, start=start)
     with show_progress("training", minutes, "min") as progress:
 
         def report(line: dict[str, Any]) -> None:

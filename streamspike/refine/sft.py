@@ -21,6 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from streamspike.belief import prompts
+from streamspike.config import ModelConfig
+from streamspike.engine.model import load_model
+from streamspike.errors import ModelError
 from streamspike.refine.clips import POSES, Clip, ClipFeed
 from streamspike.refine.muon import Muon
 from streamspike.refine.nano import FRAME_PX, MEAN, MERGE, PATCH_PX, STD, build_model, build_tokenizer, save_model
@@ -49,6 +52,8 @@ class Pretraining:
     summary_words: int = 24
     evaluate_minutes: float = 5.0
     device: str = "cpu"
+    start: str | None = None
+    """A trained model whose weights a new run starts from, in place of random ones; nano is the built-in."""
 
 
 class DenseHead(nn.Module):
@@ -258,6 +263,20 @@ class Trainer:
         os.replace(folder / "checkpoint.new", folder / "checkpoint.pt")
         save_model(self.model, self.tokenizer, folder / "model")
 
+    def start_from(self, name: str) -> None:
+        """Take over the weights of a trained model, which must have the shape and the words of this one.
+
+        Raises:
+            ModelError: there is no such model, or it is another one.
+        """
+        loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32"))
+        if loaded.tokenizer.get_vocab() != self.tokenizer.get_vocab():
+            raise ModelError(f"{name} has other words than the simulated world says now; start without --from")
+        try:
+            self.model.load_state_dict(loaded.model.state_dict())
+        except RuntimeError as error:
+            raise ModelError(f"{name} has another shape than the built-in model; start without --from") from error
+
     def load(self, folder: Path) -> bool:
         """Continue from a checkpoint; False when there is none."""
         path = folder / "checkpoint.pt"
@@ -306,7 +325,8 @@ def pretrain(settings: Pretraining, folder: Path, report: Callable[[dict[str, An
     from streamspike.world.sentences import all_sentences
 
     trainer = Trainer(settings, all_sentences())
-    trainer.load(folder)
+    if not trainer.load(folder) and settings.start is not None:
+        trainer.start_from(settings.start)
     folder.mkdir(parents=True, exist_ok=True)
     shape = (settings.num_blocks, FRAME_PX, CELLS, settings.summary_words)
     held_out_seed = settings.seed + EVALUATION_SEED_OFFSET

@@ -18,6 +18,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
+from streamspike.errors import ModelError
 from streamspike.refine import sft
 from streamspike.refine.clips import Clip
 from streamspike.refine.rows import Branch
@@ -169,3 +170,18 @@ def test_a_run_trains_is_resumed_and_exports_what_the_official_class_loads(
     loaded = load_model(ModelConfig(name=str(folder), device="cpu"))
     assert (loaded.frames.width_px, loaded.frames.height_px, loaded.family) == (96, 96, "qwen2_5_vl")
     assert not [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".py")]
+
+
+def test_a_run_may_start_from_a_trained_model(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    other = Trainer(Pretraining(batch=2, fresh=1, minutes=1.0, seed=5), sentences)
+    other.start_from(str(tmp_path / "model"))
+    for (name, mine), theirs in zip(other.model.named_parameters(), trainer.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3, msg=f"{name} was not taken over")  # bfloat16
+
+
+def test_a_model_with_other_words_is_no_start(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    other = Trainer(Pretraining(batch=2, fresh=1, minutes=1.0), [*sentences, "an ostrich escapes"])
+    with pytest.raises(ModelError, match="other words"):
+        other.start_from(str(tmp_path / "model"))
