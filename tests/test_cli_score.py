@@ -66,7 +66,6 @@ def check_whole(lines: list[dict[str, Any]], num_segments: int, last_end: float)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Glyph")  # random weights write letters no font has
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_segment_is_one_line_and_the_picture_is_drawn(score: Call, tmp_path: Path, family: Family) -> None:
     clip = write_clip(tmp_path / "walk.mp4", 32, 10)

@@ -26,6 +26,9 @@ END = "<|im_end|>"
 
 YES, NO = "yes", "no"
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn or hide text."""
+
 
 def render_suffix(summary: str, question: str) -> str:
     """Everything between the last frame block and the answer."""
@@ -45,6 +48,7 @@ def parse_sentence(answer: str) -> str:
     """
     text = re.sub(r"<\|[^|<>]*\|>", " ", answer).strip()
     text = text.splitlines()[0] if text else ""
+    text = CONTROL.sub(" ", text)  # a caption goes to terminals, pages and pictures
     text = re.sub(r"^\s*(?:[-*\u2022]|\d+[.)])\s+", "", text)
     text = " ".join(text.split()).strip(" \"'\u201c\u201d`")
     return text.rstrip(".").strip()

@@ -6,6 +6,7 @@ A card shows the keyframe, what was expected with which probability, and what wa
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def plot_timeline(
     levels = np.broadcast_to(np.asarray(threshold_nats, np.float64), (len(observations),))
     newest = _newest(events)
     shown = sorted(sorted(newest, key=lambda event: -event.surprise_nats)[:MAX_CARDS], key=lambda e: e.onset_at)
-    with rc_context({"text.parse_math": False}):  # a caption with two dollar signs is no formula
+    with rc_context({"text.parse_math": False}), warnings.catch_warnings():  # two dollar signs are no formula
+        # A model may write letters that the font lacks; they are drawn as boxes, and nobody can do more about it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         canvas = FigureCanvasAgg(_draw(observations, newest, shown, keyframes, levels, title))
         try:
             canvas.print_png(str(path))

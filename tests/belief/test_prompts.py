@@ -59,3 +59,7 @@ def test_a_sentence_is_one_line_without_special_tokens(answer: str) -> None:
     assert len(sentence.splitlines()) <= 1
     assert sentence == " ".join(sentence.split())
     assert "<|im_end|>" not in sentence
+
+
+def test_control_characters_never_leave_an_answer() -> None:
+    assert parse_sentence("a \x1b[31mred\x07 car\u202e stops") == "a [31mred car stops"
