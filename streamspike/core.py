@@ -135,7 +135,7 @@ class Assessment:
     sampled: bool
     """The hypotheses were drawn anew for this request."""
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall time by stage: vision, prefill, sample, caption, score; the reference tells prior, posterior and verify apart."""
+    """Wall time by stage: vision, prefill, sample, caption, score. The reference has other stages."""
 
 
 @dataclass(frozen=True, slots=True)
