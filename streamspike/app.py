@@ -160,12 +160,19 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def plot_run(store_path: Path, camera_id: str, threshold_nats: float, picture_path: Path, title: str) -> bool:
-    """Draw what a store knows of a camera; False when it knows nothing. Raises StoreError, SinkError."""
+def plot_run(config: Config, camera_id: str, picture_path: Path, title: str) -> bool:
+    """Draw what the store of a config knows of a camera since it was made; False when it knows nothing.
+
+    The threshold is not stored: it follows from the observations, by the same rule as live.
+
+    Raises:
+        StoreError, SinkError: the store cannot be read, the picture not written.
+    """
+    from streamspike.belief.events import EventTracker
     from streamspike.outputs.store import Store
     from streamspike.outputs.timeline import plot_timeline
 
-    store = Store(store_path)
+    store = Store(Path(config.store.path))
     try:
         observations = store.observations(camera_id, 0.0, 1e18)
         if not observations:
@@ -174,7 +181,12 @@ def plot_run(store_path: Path, camera_id: str, threshold_nats: float, picture_pa
         keyframes = [keyframe for event in events for keyframe in store.keyframes(event.event_id)]
     finally:
         store.close()
-    plot_timeline(observations, events, keyframes, picture_path, threshold_nats=threshold_nats, title=title)
+    tracker = EventTracker(camera_id, config.events)
+    levels = []
+    for observation in observations:
+        levels.append(tracker.threshold.level)
+        tracker.update(observation)
+    plot_timeline(observations, events, keyframes, picture_path, threshold_nats=levels, title=title)
     return True
 
 

@@ -268,7 +268,7 @@ def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file
 def demo(
     folder: Annotated[Path, typer.Option(help="Where events.jsonl, timeline.png and the store go.")] = Path("demo"),
     seconds: Annotated[float, typer.Option(min=5, help="How long to watch.")] = 90.0,
-    scene: Annotated[str, typer.Option(help="A simulated camera, without world:.")] = "street?seed=11&surprise=15",
+    scene: Annotated[str, typer.Option(help="A simulated camera, without world:.")] = "yard?seed=12&surprise=15",
     model: ModelOption = None,
 ) -> None:
     """Watch a simulated camera for a minute and a half: no camera, no GPU, no download."""
@@ -278,14 +278,18 @@ def demo(
     for name in ("events.jsonl", "streamspike.db", "streamspike.db-wal", "streamspike.db-shm"):
         (folder / name).unlink(missing_ok=True)
     settings = _configure(
-        None, [f"demo=world:{scene}"], model={"name": model}, store={"path": str(folder / "streamspike.db")}
+        None,
+        [f"demo=world:{scene}"],
+        model={"name": model},
+        store={"path": str(folder / "streamspike.db")},
+        events={"quantile": 0.93},  # with a surprise every 15 s, one segment in fifteen is to stand out
     )
     typer.echo(f"watching the simulated camera world:{scene} for {seconds:.0f} s; surprises come about every 15 s")
     report = _run_watch(settings, folder / "events.jsonl", seconds)
     _print_report(report)
     title = f"streamspike demo: world:{scene}"
     picture = folder / "timeline.png"
-    if plot_run(Path(settings.store.path), "demo", settings.events.floor_nats, picture, title):
+    if plot_run(settings, "demo", picture, title):
         typer.echo(f"events: {folder / 'events.jsonl'}   picture: {picture}")
     typer.echo("your own camera: streamspike watch rtsp://user:password@camera/stream --mqtt mqtt://broker")
 
