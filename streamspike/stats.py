@@ -1,4 +1,4 @@
-"""What hot paths count: plain numbers that the metrics read, one object per camera, engine and output.
+"""What hot paths count: plain numbers that the metrics read, one object per camera and engine.
 
 No locks: each field has one writing thread, and a reader may see a number that is one event old. Everything counts up
 from 0 and never back, unless its docstring says that it is a gauge.
@@ -82,31 +82,9 @@ class EngineStats:
     queued_requests: int = 0
     """Gauge."""
     degraded: bool = False
-    """Gauge: the model is down and motion alone raises alerts."""
+    """Gauge: the model failed at the last request."""
 
     def add_stages(self, stage_seconds: dict[str, float]) -> None:
         """Add the wall times of one request."""
         for stage, seconds in stage_seconds.items():
             self.stage_seconds[stage] += seconds  # type: ignore[assignment]  # a Counter of floats, on purpose
-
-
-@dataclass(slots=True)
-class OutputStats:
-    """Where results go. Written on the loop."""
-
-    observations: int = 0
-    events: int = 0
-    """Messages written to the store: starts, updates and ends."""
-    keyframes: int = 0
-    published: int = 0
-    """Messages the broker acknowledged."""
-    publish_failures: int = 0
-    broker_reconnects: int = 0
-    dropped_messages: Counter[str] = field(default_factory=Counter)
-    """By reason. Only telemetry may be dropped; events never are."""
-    outbox_messages: int = 0
-    """Gauge: written to the store, not yet acknowledged by the broker."""
-    broker_connected: bool = False
-    """Gauge."""
-    clips: int = 0
-    clip_failures: int = 0
