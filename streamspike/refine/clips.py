@@ -7,20 +7,28 @@ uninterrupted one would have seen.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamspike.belief.summary import Summary
+from streamspike.world.painter import Box, Painter
 from streamspike.world.scene import KINDS, SCENES, Scene, Snapshot, build_scene
+from streamspike.world.simulation import Simulation
+from streamspike.world.surprises import SURPRISES
 
 POSES = ("stand", "walk", "run", "sit", "lie", "crouch", "climb", "roll", "knocked")
 PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108))
 """Sizes that are painted before the squash to the model's square: 4:3 and 16:9."""
+CHANGES = ("comes", "goes")
+EVEN_SHARE = 0.5
+"""Of the scripted surprises, how many are of a kind drawn evenly; by their natural rates some are hardly ever seen."""
 MAX_SURPRISES = 4
 """A clip has 0 to so many scripted surprises. With one in every other clip, their captions were learned last.
 Their segments never teach what to expect, only what was seen."""
@@ -37,8 +45,11 @@ class Clip:
     """(segments, cells, cells): KINDS index + 1 of the foremost body in each cell, 0 background; second frame."""
     poses: NDArray[np.uint8]
     """(segments, cells, cells): POSES index + 1 of the same body, 0 background."""
+    changes: NDArray[np.uint8]
+    """(segments, cells, cells): CHANGES index + 1 where a body is in one of the two frames only, else 0."""
     motion: NDArray[np.float32]
-    """(segments, cells, cells, 2): movement of the same body between the two frames, in cells, right and down."""
+    """(segments, cells, cells, 2): movement of the same body between the two frames, in cells, right and down; where
+    there is none, of the background."""
     sentences: tuple[str, ...]
     """What happened in each segment."""
     alternatives: tuple[tuple[tuple[str, float], ...], ...]
@@ -51,18 +62,16 @@ class Clip:
 
 def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: int, summary_words: int) -> Clip:
     """Simulate and paint one clip."""
-    import cv2
-
-    from streamspike.world.painter import Painter
-    from streamspike.world.simulation import Simulation
-
     rng = np.random.default_rng([seed, number])
     width, height = PICTURES[int(rng.integers(len(PICTURES)))]
     scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], int(rng.integers(1 << 30)), width / height)
     past = 0 if rng.random() < 0.4 else int(rng.integers(1, 7))
     num_surprises = int(rng.integers(MAX_SURPRISES + 1))
     surprising = rng.choice(num_segments, size=min(num_surprises, num_segments), replace=False)
-    script = {past + int(index): None for index in surprising}
+    script = {
+        past + int(index): SURPRISES[int(rng.integers(len(SURPRISES)))] if rng.random() < EVEN_SHARE else None
+        for index in surprising
+    }
     simulation = Simulation(scene, int(rng.integers(1 << 30)), script=script or None)
     painter = Painter(scene, int(rng.integers(1 << 30)), width, height)
     summary = Summary(summary_words)
@@ -71,7 +80,7 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
 
     frames = np.empty((num_segments, 2, side_px, side_px, 3), np.uint8)
     kinds = np.zeros((num_segments, cells, cells), np.uint8)
-    poses = np.zeros_like(kinds)
+    poses, changes = np.zeros_like(kinds), np.zeros_like(kinds)
     motion = np.zeros((num_segments, cells, cells, 2), np.float32)
     sentences, alternatives, scripted = [], [], []
     jitter = float(rng.uniform(-0.1, 0.1))  # real cameras do not sample at exact quarters
@@ -82,48 +91,54 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         for k, snapshot in enumerate(instants):
             picture = painter.paint(snapshot)
             frames[index, k] = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
-        kinds[index], poses[index], motion[index] = label_cells(painter, scene, instants, cells)
+        kinds[index], poses[index], changes[index], motion[index] = label_cells(painter, scene, instants, cells)
         sentences.append(truth.sentence)
         alternatives.append(truth.alternatives)
         if truth.scripted:
             scripted.append(index)
     return Clip(
-        number, frames, kinds, poses, motion, tuple(sentences), tuple(alternatives), summary.text, tuple(scripted)
-    )
+        number, frames, kinds, poses, changes, motion, tuple(sentences), tuple(alternatives), summary.text,
+        tuple(scripted),
+    )  # fmt: skip
 
 
 def label_cells(
-    painter: object, scene: Scene, instants: list[Snapshot], cells: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-    """Which body is under each cell at the second instant, what it is, how it stands and where it moved."""
+    painter: Painter, scene: Scene, instants: Sequence[Snapshot], cells: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+    """Kinds, poses, changes and motion of one segment, as in Clip, from its first and its second instant."""
     kinds = np.zeros((cells, cells), np.uint8)
-    poses = np.zeros_like(kinds)
-    motion = np.zeros((cells, cells, 2), np.float32)
-    before = {box.body_id: box for box in painter.boxes(instants[0])}  # type: ignore[attr-defined]
-    after = {box.body_id: box for box in painter.boxes(instants[1])}  # type: ignore[attr-defined]
+    poses, changes = np.zeros_like(kinds), np.zeros_like(kinds)
+    (u0, v0), (u1, v1) = instants[0].shift, instants[1].shift
+    motion = np.full((cells, cells, 2), (cells * (u1 - u0), cells * (v1 - v0)), np.float32)
+    before = {box.body_id: box for box in painter.boxes(instants[0])}
+    after = {box.body_id: box for box in painter.boxes(instants[1])}
     centres = (np.arange(cells) + 0.5) / cells
+
+    def under(box: Box) -> NDArray[np.bool_]:
+        rows = (centres > box.y0 - 0.25 / cells) & (centres < box.y1 + 0.25 / cells)
+        columns = (centres > box.x0 - 0.25 / cells) & (centres < box.x1 + 0.25 / cells)
+        return rows[:, None] & columns
+
+    for body_id in before.keys() - after.keys():
+        changes[under(before[body_id])] = 1 + CHANGES.index("goes")
     for body in sorted(instants[1].bodies, key=lambda body: -body.z):  # near bodies overwrite far ones
         box = after.get(body.body_id)
         if box is None:
             continue
-        rows = (centres > box.y0 - 0.25 / cells) & (centres < box.y1 + 0.25 / cells)
-        columns = (centres > box.x0 - 0.25 / cells) & (centres < box.x1 + 0.25 / cells)
-        patch = np.ix_(rows, columns)
+        patch = under(box)
         kinds[patch] = KINDS.index(body.kind) + 1
         poses[patch] = POSES.index(body.pose) + 1 if body.pose in POSES else 0
+        if body.body_id not in before:
+            changes[patch] = 1 + CHANGES.index("comes")
         was = before.get(body.body_id, box)
         motion[patch] = (
             cells * 0.5 * (box.x0 + box.x1 - was.x0 - was.x1),
             cells * 0.5 * (box.y0 + box.y1 - was.y0 - was.y1),
         )
-    return kinds, poses, np.clip(motion, -4, 4)
+    return kinds, poses, changes, np.clip(motion, -4, 4)
 
 
 def _work(numbers: Iterator[int], out: multiprocessing.Queue[Clip], arguments: tuple[int, ...]) -> None:
-    import os
-
-    import cv2
-
     cv2.setNumThreads(1)
     os.nice(5)  # training must not starve; a clip can be used twice, a lost training second is gone
     out.cancel_join_thread()  # what nobody takes must not keep this process alive

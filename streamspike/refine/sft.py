@@ -24,7 +24,7 @@ from streamspike.belief import prompts
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine.clips import POSES, Clip, ClipFeed
+from streamspike.refine.clips import CHANGES, POSES, Clip, ClipFeed
 from streamspike.refine.muon import Muon
 from streamspike.refine.nano import FRAME_PX, MEAN, MERGE, PATCH_PX, STD, build_model, build_tokenizer, save_model
 from streamspike.refine.rows import Batch, Branch, RowBuilder
@@ -57,13 +57,14 @@ class Pretraining:
 
 
 class DenseHead(nn.Module):
-    """Kind, pose and motion of the body under each patch, read off the merged tokens: what the language model gets.
+    """Kind, pose, coming or going, and motion of what is under each patch, read off the merged tokens, which
+    are what the language model gets.
 
     Read off the last vision block instead, the vision tower learned to see while the tokens it handed on stayed useless
     for a third of the run.
     """
 
-    SIZES = (len(KINDS) + 1, len(POSES) + 1, 2)
+    SIZES = (len(KINDS) + 1, len(POSES) + 1, len(CHANGES) + 1, 2)
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -73,15 +74,18 @@ class DenseHead(nn.Module):
     def loss(self, merged: Tensor, clips: Sequence[Clip]) -> Tensor:
         """`merged` is (frame blocks, tokens, width); each token tells of its 3 x 3 patches."""
         cells = self.out(self.norm(merged)).reshape(merged.shape[0], CELLS * CELLS, sum(self.SIZES))
-        kinds, poses, motion = cells.split(self.SIZES, dim=-1)
-        kind_labels = _merge_order(np.stack([clip.kinds for clip in clips])).to(merged.device).long()
-        pose_labels = _merge_order(np.stack([clip.poses for clip in clips])).to(merged.device).long()
-        motion_labels = _merge_order(np.stack([clip.motion for clip in clips])).to(merged.device)
+        kinds, poses, changes, motion = cells.split(self.SIZES, dim=-1)
+        kind_labels, pose_labels, change_labels, motion_labels = (
+            _merge_order(np.stack(grids)).to(merged.device)
+            for grids in zip(*((clip.kinds, clip.poses, clip.changes, clip.motion) for clip in clips), strict=True)
+        )
         present = kind_labels > 0
-        loss = F.cross_entropy(kinds.flatten(0, 1), kind_labels.flatten())
-        loss = loss + 0.5 * F.cross_entropy(poses.flatten(0, 1), pose_labels.flatten())
-        if present.any():
-            loss = loss + 0.3 * F.smooth_l1_loss(motion[present], motion_labels[present])
+        loss = F.cross_entropy(kinds.flatten(0, 1), kind_labels.flatten().long())
+        loss = loss + 0.5 * F.cross_entropy(poses.flatten(0, 1), pose_labels.flatten().long())
+        loss = loss + F.cross_entropy(changes.flatten(0, 1), change_labels.flatten().long())
+        for cells_of in (present, ~present):  # apart, or the many still cells of the background hide the bodies
+            if cells_of.any():
+                loss = loss + 0.3 * F.smooth_l1_loss(motion[cells_of], motion_labels[cells_of])
         return loss
 
 
@@ -115,7 +119,7 @@ class VisionRunner:
         visual = self._visual
         blocks, count, _ = patches.shape
         kernel = visual.patch_embed.proj.weight.flatten(1)
-        hidden = F.linear(patches.to(kernel.dtype), kernel)
+        hidden = F.linear(patches.to(kernel.dtype), kernel).float()  # the residual stream stays exact under autocast
         cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
         cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)
         for block in visual.blocks:

@@ -1,4 +1,8 @@
-"""How surprises move: falls, swerves, things that vanish, balls from nowhere; all plain to see at a quarter segment."""
+"""How surprises move: falls, swerves, things that vanish, balls from nowhere.
+
+At three quarters of the segment the outcome is plain to see. What happens in an instant happens in the middle, so that
+frames at one and at three quarters show what was before and what is after.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from streamspike.world.life import MAX_ITEMS, RUNNING_SPEEDS, Actor, Happening, 
 from streamspike.world.motions import arrive, become, go_on, move_to, new_actor, new_item, to_ground
 from streamspike.world.tracks import LYING, Track, actor_track, item_track, look_of
 
-GONE = 0.15
-"""Part of the segment after which what vanishes is not there any more, and what appears is."""
+INSTANT = 0.45
+"""Part of the segment after which what vanishes is not there any more, what appears is, and what is let go of falls."""
 
 
 def befall(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> list[Track]:
@@ -27,7 +31,7 @@ def befall(state: State, happening: Happening, tracks: dict[int, Track], rng: Ra
             state.roll = rng.choice((-1, 1)) * rng.uniform(0.02, 0.07)
         case "item_vanishes":
             item = state.item(happening.other_id)
-            tracks[item.item_id].end = GONE
+            tracks[item.item_id].end = INSTANT
             state.items.remove(item)
         case "wrong_way":
             car = new_actor(state, happening.what, happening.lane, happening.side, rng)
@@ -63,14 +67,15 @@ def befall_actor(
         case "drop" | "leave_behind":
             go_on(state, actor, track)
             actor.holds = None
-            track.looks.append(look_of(actor, 0.1))
-            return [to_ground(state, actor, track, 0.1, happening.what, 0.9 if happening.kind == "drop" else 0.2, rng)]
+            track.looks.append(look_of(actor, INSTANT))
+            height = 0.9 if happening.kind == "drop" else 0.2
+            return [to_ground(state, actor, track, INSTANT, happening.what, height, rng)]
         case "throw":
             go_on(state, actor, track)
             return [throw(state, actor, track, rng)]
         case "vanish":
             go_on(state, actor, track)
-            track.end = GONE
+            track.end = INSTANT
             state.actors.remove(actor)
         case "jump":
             jump(state, actor, track)
@@ -188,7 +193,7 @@ def appear(state: State, kind: str, rng: Random) -> Track:
     half = state.scene.camera.half_width(z)
     places = [rng.uniform(-0.6, 0.6) * half for _ in range(5)]
     track = item_track(new_item(state, kind, next(filter(state.is_clear, places), places[0]), z, rng))
-    track.start = GONE
+    track.start = INSTANT
     return track
 
 
@@ -197,7 +202,7 @@ def fall_from_shelf(state: State, rng: Random) -> Track:
     x, z = props["shelf_x"] + rng.uniform(-0.6, 0.6), props["shelf_z"] - 0.4
     box = new_item(state, "box", x, z - 0.4, rng)
     track = item_track(box)
-    track.keys = [(0.05, x, z, 1.7, 0.0), (0.3, x, z - 0.3, 0.0, 0.5), (0.4, x, z - 0.4, 0.0, 0.0)]
+    track.keys = [(0.35, x, z, 1.7, 0.0), (0.55, x, z - 0.3, 0.0, 0.5), (0.6, x, z - 0.4, 0.0, 0.0)]
     return track
 
 

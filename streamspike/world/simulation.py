@@ -20,8 +20,8 @@ from streamspike.world.sentences import describe
 from streamspike.world.surprises import LOUD, LOUD_SHARE, RATES, SURPRISES, surprises
 from streamspike.world.tracks import Track
 
-VIEW_CHANGES = (0.05, 0.2)
-"""Parts of a segment between which light, cover and camera go from the old to the new."""
+VIEW_CHANGES = (0.4, 0.6)
+"""Parts of a segment between which light, cover and camera go from the old to the new: its frames show both."""
 
 FIRST_ITEMS = {"street": ("bag",), "room": ("bag", "box"), "yard": ("box", "box", "bag")}
 """What may lie around when a simulation begins."""

@@ -7,12 +7,15 @@ import threading
 import time
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from streamspike.refine.clips import POSES, Clip, ClipFeed, make_clip
-from streamspike.world.scene import KINDS
+from streamspike.refine.clips import CHANGES, POSES, Clip, ClipFeed, label_cells, make_clip
+from streamspike.world.painter import Painter
+from streamspike.world.scene import KINDS, build_scene
+from streamspike.world.simulation import Simulation
 
 SHAPE = (3, 48, 6, 24)
 
@@ -34,12 +37,40 @@ def test_shapes_and_labels_fit(clips: list[Clip]) -> None:
         assert clip.frames.shape == (9, 2, 96, 96, 3) and clip.frames.dtype == np.uint8
         assert clip.kinds.shape == clip.poses.shape == (9, 12, 12) and clip.motion.shape == (9, 12, 12, 2)
         assert clip.kinds.max() <= len(KINDS) and clip.poses.max() <= len(POSES)
-        assert not clip.motion[clip.kinds == 0].any() and not clip.poses[clip.kinds == 0].any()
+        assert clip.changes.shape == (9, 12, 12) and clip.changes.max() <= len(CHANGES)
+        assert not clip.poses[clip.kinds == 0].any()
         assert len(clip.sentences) == len(clip.alternatives) == 9
         for sentence, table in zip(clip.sentences, clip.alternatives, strict=True):
             chances = dict(table)
             assert sum(chances.values()) == pytest.approx(1) and sentence in chances
     assert any(clip.kinds.any() for clip in clips)
+
+
+def label(kind: str, seed: int = 3) -> tuple[Any, ...]:
+    """Kinds, poses, changes and motion of a segment in which this surprise takes place, in 24 x 24 cells."""
+    for number in range(seed, seed + 60):
+        scene = build_scene("yard", number, 4 / 3)
+        simulation = Simulation(scene, number, script={1: kind})
+        simulation.step()
+        if simulation.step().kind == kind:
+            instants = [simulation.snapshot(1.25), simulation.snapshot(1.75)]
+            return label_cells(Painter(scene, number, 160, 120), scene, instants, 24)
+    raise AssertionError(f"no yard in which {kind} is possible")
+
+
+def test_what_comes_and_what_goes_is_marked() -> None:
+    _, _, changes, _ = label("appear")
+    assert (changes == 1 + CHANGES.index("comes")).any()
+    _, _, changes, _ = label("item_vanishes")
+    assert (changes == 1 + CHANGES.index("goes")).any()
+
+
+def test_when_the_camera_moves_so_does_the_background() -> None:
+    kinds, _, _, motion = label("camera_moves")
+    background = motion[kinds == 0]
+    assert (background == background[0]).all() and 24 * 0.06 <= abs(background[0, 0]) <= 24 * 0.12
+    kinds, _, _, motion = label("fall")
+    assert not motion[kinds == 0].any() and motion[kinds > 0].any()
 
 
 def test_scripted_segments_were_improbable(clips: list[Clip]) -> None:
