@@ -77,6 +77,9 @@ class BeliefConfig(Section):
     """How surprise is computed (see docs: facts of the method in paper and published code)."""
 
     window_segments: Annotated[int, Field(ge=1, le=64, description="W: segments the model still sees")] = 8
+    window_growth_segments: Annotated[
+        int, Field(ge=0, le=64, description="the window grows by so many before it is cut back to W")
+    ] = 0
     num_hypotheses: Annotated[int, Field(ge=1, le=16, description="N")] = 6
     max_hypothesis_tokens: Annotated[int, Field(ge=4, le=128)] = 25
     max_caption_tokens: Annotated[int, Field(ge=4, le=256)] = 30
@@ -88,8 +91,14 @@ class BeliefConfig(Section):
     length_normalised: Annotated[bool, Field(description="NLL per token as published, or summed")] = False
     complete: Annotated[bool, Field(description="add what was seen to the hypotheses, so that it can gain mass")] = True
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
-    max_age_segments: Annotated[int, Field(ge=1, le=3600, description="hypotheses are sampled anew at this age")] = 1
-    refresh_nats: Annotated[float, Field(ge=0, description="and whenever surprise exceeded this")] = 0.5
+    mode: Annotated[
+        Literal["paper", "steady"], Field(description="paper: new hypotheses for every segment; steady: by rule")
+    ] = "paper"
+    max_age_segments: Annotated[int, Field(ge=1, le=3600, description="steady: sampled anew at this age")] = 30
+    refresh_nats: Annotated[float, Field(ge=0, description="steady: and whenever surprise exceeded this")] = 0.5
+    refresh_share: Annotated[
+        float, Field(ge=0, le=1, description="steady: and when their likelihood fell below this share of the first")
+    ] = 0.25
     summary_words: Annotated[int, Field(ge=0, le=1000, description="budget of H_t; 0 switches memory off")] = 24
 
 
@@ -103,6 +112,26 @@ class ModelConfig(Section):
     frame_height_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     threads: Annotated[int, Field(ge=0, le=256, description="CPU threads of the engine; 0: torch's choice")] = 0
     seed: Annotated[int, Field(ge=0, description="of all sampling")] = 0
+
+
+class EngineConfig(Section):
+    """How the requests of all cameras share one model."""
+
+    max_batch: Annotated[int, Field(ge=1, le=512, description="requests answered in one step")] = 16
+    max_wait_seconds: Annotated[float, Field(gt=0, le=600, description="a request that waited longer is shed")] = 5.0
+    busy_wait_seconds: Annotated[
+        float, Field(ge=0, le=600, description="when the oldest request waited longer, load is shed")
+    ] = 1.0
+    shed: Annotated[
+        tuple[Literal["reuse", "skip"], ...],
+        Field(description="in this order; reuse: score the last hypotheses; skip: leave segments unscored"),
+    ] = ("reuse", "skip")
+    memory_bytes: Annotated[int, Field(ge=1 << 20, description="keys, values and features of all cameras")] = 4 << 30
+    window: Annotated[
+        Literal["exact", "fast"],
+        Field(description="exact: refilled as it slides; fast: shifted, refilled now and then"),
+    ] = "exact"
+    refill_segments: Annotated[int, Field(ge=1, le=3600, description="fast: a refill every so many segments")] = 8
 
 
 class EventConfig(Section):
@@ -151,6 +180,7 @@ class Config(Section):
     segment: SegmentConfig = SegmentConfig()
     belief: BeliefConfig = BeliefConfig()
     model: ModelConfig = ModelConfig()
+    engine: EngineConfig = EngineConfig()
     events: EventConfig = EventConfig()
     store: StoreConfig = StoreConfig()
     mqtt: MqttConfig = MqttConfig()

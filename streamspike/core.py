@@ -7,7 +7,7 @@ Intervals are half-open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -109,6 +109,8 @@ class Request:
     """Score the caption of O_t as one more hypothesis, so that what nobody expected can gain mass."""
     verify: bool
     """Also ask whether each hypothesis is true (the published code's posterior)."""
+    previous: tuple[str, ...] = ()
+    """The last hypotheses of this epoch, stale or not: what is scored when there is no time to sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,13 @@ class Engine(Protocol):
 
         Raises:
             EngineError: the model cannot answer (out of memory, broken weights); the stream goes on without it.
+        """
+        ...
+
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        """Answer requests of different cameras together, in their order.
+
+        An EngineError stands in the place of an answer that could not be given; the others are not touched by it.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable
 
@@ -28,9 +29,9 @@ def distinct(sentences: Iterable[str]) -> tuple[str, ...]:
 class HypothesisCache:
     """The hypotheses of one camera from segment to segment, bounded by `num_hypotheses`.
 
-    They are sampled anew when there are none, when the epoch changed, when they served `max_age_segments` segments, or
-    when the last surprise exceeded `refresh_nats`: then they no longer explain what is seen. An age of 1 is the paper's
-    procedure.
+    In paper mode they are sampled anew for every segment. In steady mode they stand until they no longer explain what
+    is seen: the epoch changed, they served `max_age_segments` segments, the last surprise exceeded `refresh_nats`, or
+    the likelihood of all of them together, after seeing, fell below `refresh_share` of what it was when they were new.
     """
 
     def __init__(self, config: BeliefConfig) -> None:
@@ -39,15 +40,24 @@ class HypothesisCache:
         self._epoch: int | None = None
         self._age_segments = 0
         self._last_surprise_nats = 0.0
+        self._log_mass = 0.0
+        self._first_log_mass = 0.0
 
     def current(self, epoch: int) -> tuple[str, ...]:
         """The hypotheses to score again; empty means: sample new ones. This operation will not modify the cache."""
+        config = self._config
         stale = (
-            epoch != self._epoch
-            or self._age_segments >= self._config.max_age_segments
-            or self._last_surprise_nats > self._config.refresh_nats
+            config.mode == "paper"
+            or epoch != self._epoch
+            or self._age_segments >= config.max_age_segments
+            or self._last_surprise_nats > config.refresh_nats
+            or math.exp(min(0.0, self._log_mass - self._first_log_mass)) < config.refresh_share
         )
         return () if stale else self._texts
+
+    def previous(self, epoch: int) -> tuple[str, ...]:
+        """The last hypotheses of this epoch, stale or not."""
+        return self._texts if epoch == self._epoch else ()
 
     def store(self, epoch: int, assessment: Assessment, surprise_nats: float) -> None:
         """Remember what was scored for a segment of `epoch`, and how well it explained the segment.
@@ -57,6 +67,13 @@ class HypothesisCache:
         if assessment.sampled:
             self._texts = tuple(score.text for score in assessment.scores)[: self._config.num_hypotheses]
             self._age_segments = 0
+        kept = set(self._texts)
+        likelihoods = [score.log_posterior for score in assessment.scores if score.text in kept]
+        if likelihoods:
+            top = max(likelihoods)
+            self._log_mass = top + math.log(sum(math.exp(value - top) for value in likelihoods))
+        if assessment.sampled:
+            self._first_log_mass = self._log_mass
         self._epoch = epoch
         self._age_segments += 1
         self._last_surprise_nats = surprise_nats

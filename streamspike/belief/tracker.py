@@ -70,6 +70,7 @@ class BeliefTracker:
             seed=request_seed(self._seed, self._camera_id, segment.index),
             complete=self._config.complete,
             verify=self._config.posterior == "verify",
+            previous=self._cache.previous(segment.epoch),
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
@@ -113,8 +114,9 @@ class BeliefTracker:
 
     def _remember(self, seen: _Seen) -> None:
         self._window.append(seen)
-        while len(self._window) > self._config.window_segments:
-            self._summary.append(self._window.popleft().caption)
+        if len(self._window) > self._config.window_segments + self._config.window_growth_segments:
+            while len(self._window) > self._config.window_segments:
+                self._summary.append(self._window.popleft().caption)
 
 
 def request_seed(seed: int, camera_id: str, index: int) -> int:

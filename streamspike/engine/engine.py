@@ -96,6 +96,16 @@ class IncrementalEngine:
                 f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
             ) from error
 
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        """Requests of different cameras."""
+        answers: list[Assessment | Exception] = []
+        for request in requests:
+            try:
+                answers.append(self.assess(request))
+            except EngineError as error:
+                answers.append(error)
+        return answers
+
     def check_integrity(self) -> None:
         """Assert what holds between requests: streams within their bound, each cache as long as its prefix."""
         assert len(self._streams) <= self._max_streams

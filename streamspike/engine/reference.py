@@ -72,6 +72,16 @@ class ReferenceEngine:
                 f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
             ) from error
 
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        """One after the other: nothing is shared, so nothing can go wrong between cameras."""
+        answers: list[Assessment | Exception] = []
+        for request in requests:
+            try:
+                answers.append(self.assess(request))
+            except EngineError as error:
+                answers.append(error)
+        return answers
+
     def _assess(self, request: Request) -> Assessment:
         seconds: dict[str, float] = {}
         size = self._loaded.frames.frame_size(*request.observation[0].shape[:2])

@@ -16,7 +16,12 @@ def scored(*texts: str, sampled: bool = True) -> Assessment:
 
 def cache(max_age_segments: int = 3, refresh_nats: float = 0.5, num_hypotheses: int = 4) -> HypothesisCache:
     return HypothesisCache(
-        BeliefConfig(max_age_segments=max_age_segments, refresh_nats=refresh_nats, num_hypotheses=num_hypotheses)
+        BeliefConfig(
+            mode="steady",
+            max_age_segments=max_age_segments,
+            refresh_nats=refresh_nats,
+            num_hypotheses=num_hypotheses,
+        )
     )
 
 
@@ -56,10 +61,25 @@ def test_hypotheses_serve_until_their_age_is_reached() -> None:
     assert kept.current(0) == ("c",)
 
 
-def test_age_one_samples_every_segment() -> None:
-    kept = cache(max_age_segments=1)
+def test_paper_mode_samples_every_segment_and_remembers_the_last_ones() -> None:
+    kept = HypothesisCache(BeliefConfig(mode="paper", max_age_segments=9))
     kept.store(0, scored("a"), 0.0)
     assert kept.current(0) == ()
+    assert kept.previous(0) == ("a",) and kept.previous(1) == ()
+
+
+def test_hypotheses_that_no_longer_explain_what_is_seen_are_replaced() -> None:
+    def seen(log_posterior: float, sampled: bool) -> Assessment:
+        return Assessment(tuple(Scores(text, 3, -1.0, log_posterior) for text in ("a", "b")), "a", sampled)
+
+    kept = HypothesisCache(BeliefConfig(mode="steady", max_age_segments=9, refresh_share=0.25))
+    kept.store(0, seen(-1.0, sampled=True), 0.0)
+    kept.store(0, seen(-2.0, sampled=False), 0.0)  # a share of 0.37
+    assert kept.current(0) == ("a", "b")
+    kept.store(0, seen(-2.5, sampled=False), 0.0)  # 0.22
+    assert kept.current(0) == ()
+    kept.store(0, seen(-9.0, sampled=True), 0.0)  # new ones are measured by their own first likelihood
+    assert kept.current(0) == ("a", "b")
 
 
 def test_surprise_above_the_refresh_level_asks_for_new_ones() -> None:

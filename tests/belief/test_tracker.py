@@ -56,6 +56,15 @@ def test_the_window_holds_the_last_w_segments_oldest_first() -> None:
     assert [shown(request) for request in requests] == [[], [0], [0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
 
 
+def test_a_growing_window_is_cut_back_at_once_and_its_captions_are_remembered_then() -> None:
+    tracker = make_tracker(window_segments=2, window_growth_segments=2)
+    requests, _ = run(tracker, [make_segment(i) for i in range(8)], captioned_by_index)
+    windows = [[], [0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [3, 4], [3, 4, 5], [3, 4, 5, 6]]
+    assert [shown(request) for request in requests] == windows
+    assert [bool(request.summary) for request in requests] == [False] * 5 + [True] * 3
+    assert requests[5].summary == requests[7].summary == "caption 0 Then, caption 1 Then, caption 2"
+
+
 def test_the_observation_is_not_yet_in_the_window() -> None:
     requests, _ = run(make_tracker(), [make_segment(i) for i in range(3)])
     assert int(requests[2].observation[0][0, 0, 0]) == 2
@@ -71,7 +80,7 @@ def test_captions_enter_the_summary_when_their_segment_leaves_the_window() -> No
 
 
 def test_a_new_epoch_forgets_window_summary_and_hypotheses() -> None:
-    tracker = make_tracker(window_segments=1, max_age_segments=9)
+    tracker = make_tracker(window_segments=1, mode="steady", max_age_segments=9)
     run(tracker, [make_segment(i) for i in range(4)])
     requests, observations = run(tracker, [make_segment(4, epoch=1), make_segment(5, epoch=1)])
     assert requests[0].window == () and requests[0].summary == "" and requests[0].hypotheses == ()
@@ -80,7 +89,7 @@ def test_a_new_epoch_forgets_window_summary_and_hypotheses() -> None:
 
 
 def test_hypotheses_are_kept_until_they_surprise() -> None:
-    tracker = make_tracker(max_age_segments=9, num_hypotheses=2)
+    tracker = make_tracker(mode="steady", max_age_segments=9, num_hypotheses=2)
     requests, _ = run(tracker, [make_segment(i) for i in range(6)], surprising_at(3))
     kept = (SAME, OTHER)
     assert [request.hypotheses for request in requests] == [(), (), kept, kept, (), kept]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -66,3 +66,13 @@ class FakeEngine:
             for text, prior, posterior in answer.beliefs
         )
         return Assessment(scores, answer.caption, sampled=not request.hypotheses, stage_seconds={"caption": 0.0})
+
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        """One after the other."""
+        answers: list[Assessment | Exception] = []
+        for request in requests:
+            try:
+                answers.append(self.assess(request))
+            except EngineError as error:
+                answers.append(error)
+        return answers
