@@ -5,7 +5,7 @@ The prompt is run once and its cache repeated for every row; within one loop tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -36,25 +36,34 @@ class Nucleus:
         self.temperature = (sampling.temperature + sampling.temperature_spread * spread[:, 0]).clamp(min=0.01)
         self.top_p = (sampling.top_p + sampling.top_p_spread * spread[:, 1]).clamp(0.001, 1.0)
 
-    def __call__(self, logits: Tensor, rows: Sequence[int] | None = None) -> Tensor:
-        """One step. Every row consumes a random number, so that a row's draws do not depend on who still writes.
+    def __call__(self, logits: Tensor) -> Tensor:
+        """One step of all rows, (num_rows, vocabulary) to (num_rows,)."""
+        return pick(logits, self.temperature, self.top_p, self.draw())
 
-        Args:
-            rows: which rows the logits belong to; None: all of them.
-        """
-        device = logits.device
-        chosen = slice(None) if rows is None else list(rows)
-        scaled = logits.double() / self.temperature[chosen, None].to(device)
-        probability, order = torch.softmax(scaled, dim=-1).sort(dim=-1, descending=True)
-        before = probability.cumsum(dim=-1) - probability
-        # A token is in when what stands before it does not yet hold top_p: the one that crosses the line counts.
-        kept = torch.where(before < self.top_p[chosen, None].to(device), probability, 0.0)
-        draw = torch.rand((self._num_rows, 1), generator=self._generator, dtype=torch.float64)[chosen].to(device)
-        reached = kept.cumsum(dim=-1)
-        place = torch.searchsorted(reached, draw * reached[:, -1:], right=True)
-        # Rounding may put a draw of almost 1 behind the last token that is kept.
-        place = place.minimum((kept > 0).sum(dim=-1, keepdim=True) - 1)
-        return order.gather(1, place)[:, 0]
+    def draw(self) -> Tensor:
+        """Random numbers of one step, (num_rows,) in [0, 1). Every row consumes one, so that a row's draws do not
+        depend on who still writes."""
+        return torch.rand((self._num_rows, 1), generator=self._generator, dtype=torch.float64)[:, 0]
+
+
+def pick(logits: Tensor, temperature: Tensor, top_p: Tensor, draw: Tensor) -> Tensor:
+    """One token per row from its nucleus.
+
+    Args:
+        logits: (num_rows, vocabulary).
+        temperature, top_p, draw: (num_rows,) float64, on any device.
+    """
+    device = logits.device
+    temperature, top_p, draw = (values[:, None].to(device) for values in (temperature, top_p, draw))
+    probability, order = torch.softmax(logits.double() / temperature, dim=-1).sort(dim=-1, descending=True)
+    before = probability.cumsum(dim=-1) - probability
+    # A token is in when what stands before it does not yet hold top_p: the one that crosses the line counts.
+    kept = torch.where(before < top_p, probability, 0.0)
+    reached = kept.cumsum(dim=-1)
+    place = torch.searchsorted(reached, draw * reached[:, -1:], right=True)
+    # Rounding may put a draw of almost 1 behind the last token that is kept.
+    place = place.minimum((kept > 0).sum(dim=-1, keepdim=True) - 1)
+    return order.gather(1, place)[:, 0]
 
 
 def generate(loaded: LoadedModel, context: Row, choose: Chooser, num_rows: int, max_tokens: int) -> list[list[int]]:

@@ -1,14 +1,16 @@
-"""The incremental engine: the reference's numbers at a small part of its cost, one camera at a time.
+"""The incremental engine: the reference's numbers at a small part of its cost, for several cameras at a time.
 
 Every frame is encoded once. The window's blocks and the new one stand in the stream's cache; the prior may not see the
-new one, so both beliefs are scored on the same prefix. A segment is then
-1. vision: the frames that are new to the stream;
-2. prefill: one forward of the blocks the cache lacks, both questions, the hypotheses if there are any, and what was
-   said last time; in the steady state nothing else is left to run;
-3. sample, caption: one forward per written word, all draws and the caption together, as far as they were not guessed.
-   Forwards while hypotheses are drawn count as sample, those for the caption alone as caption;
-4. score: one forward of what is still missing, most often the caption as a hypothesis.
-`stage_seconds` has these names; prior, posterior and verify are scored together, so they are not told apart.
+new one, so both beliefs are scored on the same prefix. A step answers one request of each of its cameras, and every
+forward of it is one of all of them:
+1. vision: the frames that are new to their streams;
+2. prefill: the blocks the caches lack, both questions, the hypotheses if there are any, and what was said last time; in
+   the steady state nothing else is left to run;
+3. sample, caption: one forward per written word, all draws and the captions together, as far as they were not guessed.
+   Forwards while hypotheses are drawn count as sample, those for captions alone as caption;
+4. score: one forward of what is still missing, most often the captions as hypotheses.
+`stage_seconds` has these names, each request's share of them; prior, posterior and verify are scored together, so they
+are not told apart.
 
 Exact: a window that slides is filled again from the features of its frames, because keys and values know what stood
 before them. Deviation from the reference: none but the order of floating-point sums.
@@ -21,21 +23,24 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 import torch
 
 from streamspike.belief.hypotheses import distinct
-from streamspike.belief.prompts import parse_sentence
+from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.core import Assessment, Request, Scores
-from streamspike.engine.forward import BlockFeatures, encode_segments
+from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE
-from streamspike.engine.runner import PackedRow
-from streamspike.engine.stream import Geometry, Stream
-from streamspike.engine.writer import CaptionWriter, HypothesisWriter
+from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
+from streamspike.engine.stream import Frames, Geometry, Stream
+from streamspike.engine.vision import FrameSize
+from streamspike.engine.writer import CaptionWriter, HypothesisWriter, Writer, advance
 from streamspike.errors import EngineError
 
 MAX_TOKENIZED = 4096
@@ -88,23 +93,40 @@ class IncrementalEngine:
             EngineError: the model failed: out of memory, or its numbers are not finite. The stream is forgotten, and
                 the next request of the camera fills it again.
         """
-        try:
-            with torch.inference_mode():
-                return self._assess(request)
-        except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
-            raise EngineError(
-                f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
-            ) from error
+        (answer,) = self.assess_batch([request])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
-        """Requests of different cameras."""
-        answers: list[Assessment | Exception] = []
-        for request in requests:
-            try:
-                answers.append(self.assess(request))
-            except EngineError as error:
-                answers.append(error)
-        return answers
+        """Answer requests together, in their order; those of one camera one after the other.
+
+        When a step fails as a whole, as it does when memory is short, its halves are tried: what one camera can be
+        answered, it is. An EngineError stands in the place of an answer that could not be given.
+        """
+        answers: dict[int, Assessment | Exception] = {}
+        waiting = list(enumerate(requests))
+        while waiting:
+            first: dict[str, tuple[int, Request]] = {}
+            for number, request in waiting:
+                first.setdefault(request.camera_id, (number, request))
+            step = list(first.values())
+            answers |= zip((number for number, _ in step), self._try([request for _, request in step]), strict=True)
+            waiting = [item for item in waiting if item[0] not in answers]
+        return [answers[number] for number in range(len(requests))]
+
+    def _try(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        try:
+            with torch.inference_mode():
+                return self._step(requests)
+        except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
+            for request in requests:
+                self._streams.pop(request.camera_id, None)
+            if len(requests) > 1:
+                middle = len(requests) // 2
+                return self._try(requests[:middle]) + self._try(requests[middle:])
+            (request,) = requests
+            return [_failure(self.name, request, error)]
 
     def check_integrity(self) -> None:
         """Assert what holds between requests: streams within their bound, each cache as long as its prefix."""
@@ -113,50 +135,35 @@ class IncrementalEngine:
             for stream in self._streams.values():
                 stream.check_integrity()
 
-    def _assess(self, request: Request) -> Assessment:
-        seconds: dict[str, float] = {}
-        stream = self._take(request)
-        with self._timed("vision", seconds):
-            window, observation = self._features(stream, request)
-        hypotheses = distinct(request.hypotheses) if window else ()
-        sampled = bool(window) and not hypotheses
-        with self._timed("prefill", seconds):
-            row, inquiry = self._open(stream, request, window, observation)
-            inquiry.add_hypotheses(hypotheses, request.verify)
-            self._guess(inquiry, stream, request, sampled)
-            row.compute()
-
-        layout, sampling = self._loaded.layout, request.sampling
-        writer = CaptionWriter(inquiry.seen, layout.special.end, sampling.max_caption_tokens)
-        if sampled:
-            assert inquiry.expected is not None
-            num_draws = DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses
-            draws = HypothesisWriter(
-                inquiry.expected, layout.special.end, sampling, num_draws, request.seed, self._read
-            )
-            with self._timed("sample", seconds):
-                while draws.advance(row):
-                    writer.advance(row)
-                    row.compute()
-            hypotheses = draws.hypotheses or (NOTHING_READABLE,)
-        with self._timed("caption", seconds):
-            while writer.advance(row):
-                row.compute()
-            caption = self._read(writer.token_ids)
-
-        scores: tuple[Scores, ...] = ()
-        if window:
-            if request.complete:
-                hypotheses = distinct([*hypotheses, caption])
-            with self._timed("score", seconds):
-                inquiry.add_hypotheses(hypotheses, request.verify)
-                row.compute()
-                scores = inquiry.scores(hypotheses, request.verify)
-        self._check_finite(scores)
-        stream.close()
-        stream.remember(map(self._tokenize, hypotheses), caption, writer.token_ids)
-        self._keep(request.camera_id, stream)
-        return Assessment(scores, caption, sampled, seconds)
+    def _step(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        """One request of each of several cameras."""
+        self._times: dict[str, float] = {}
+        answers: list[Assessment | Exception | None] = [None] * len(requests)
+        turns = [_Turn(number, request, self._take(request)) for number, request in enumerate(requests)]
+        with self._timed("vision"):
+            self._encode(turns)
+        with self._timed("prefill"):
+            for turn in list(turns):
+                try:
+                    self._open(turn)
+                except EngineError as error:
+                    answers[turn.number] = error
+                    turns.remove(turn)
+            rows = [turn.row for turn in turns]
+            compute(self._loaded, rows)
+        captions: list[tuple[PackedRow, Writer]] = [(turn.row, turn.caption) for turn in turns]
+        draws: list[tuple[PackedRow, Writer]] = [(turn.row, turn.draws) for turn in turns if turn.draws]
+        for stage, writers in (("sample", draws), ("caption", captions)):
+            with self._timed(stage):
+                advance(self._loaded, [*draws, *captions])
+                while any(writer.writing for _, writer in writers):
+                    compute(self._loaded, rows)
+                    advance(self._loaded, [*draws, *captions])
+        with self._timed("score"):
+            self._score(turns)
+        for turn in turns:
+            answers[turn.number] = self._close(turn, turns)
+        return [answer for answer in answers if answer is not None]
 
     def _take(self, request: Request) -> Stream:
         """The camera's stream, out of the table: it comes back when the request has been answered, else it is gone."""
@@ -172,60 +179,133 @@ class IncrementalEngine:
             self._streams.popitem(last=False)
         self._streams[camera_id] = stream
 
-    def _features(self, stream: Stream, request: Request) -> tuple[list[BlockFeatures], list[BlockFeatures]]:
-        """Blocks of W_t and of O_t; segments that are new to the stream are encoded together."""
-        segments = [*request.window, request.observation]
-        new = {tuple(map(id, frames)): frames for frames in segments if stream.blocks_of(frames) is None}
-        encoded = encode_segments(self._loaded, list(new.values()), stream.geometry.size)
-        for frames, blocks in zip(new.values(), encoded, strict=True):
-            stream.learn(frames, blocks)
-        stream.keep_only(segments)
-        found = [stream.blocks_of(frames) or () for frames in segments]
-        return [block for blocks in found[:-1] for block in blocks], list(found[-1])
+    def _encode(self, turns: Sequence[_Turn]) -> None:
+        """Encode what is new to the streams, frames of one size together; forget what left the windows."""
+        by_size: dict[FrameSize, list[tuple[Stream, Frames]]] = {}
+        for turn in turns:
+            new = {tuple(map(id, frames)): frames for frames in turn.segments if turn.stream.blocks_of(frames) is None}
+            by_size.setdefault(turn.stream.geometry.size, []).extend((turn.stream, frames) for frames in new.values())
+        for size, wanted in by_size.items():
+            encoded = encode_segments(self._loaded, [frames for _, frames in wanted], size)
+            for (stream, frames), blocks in zip(wanted, encoded, strict=True):
+                stream.learn(frames, blocks)
+        for turn in turns:
+            turn.stream.keep_only(turn.segments)
 
-    def _open(
-        self,
-        stream: Stream,
-        request: Request,
-        window: Sequence[BlockFeatures],
-        observation: Sequence[BlockFeatures],
-    ) -> tuple[PackedRow, Inquiry]:
-        """The row of this request, with its questions."""
+    def _open(self, turn: _Turn) -> None:
+        """The row of a request, with its questions, known hypotheses and guesses."""
+        request, stream, layout = turn.request, turn.stream, self._loaded.layout
         frames, num_frames = self._loaded.frames, stream.geometry.num_frames
+        *before, observation = ([*(stream.blocks_of(segment) or ())] for segment in turn.segments)
+        window = [block for blocks in before for block in blocks]
         if len(window) % len(observation):
             raise EngineError(f"segments of {request.camera_id} have different numbers of frames")
         blocks = [*window, *observation]
         times = block_seconds(len(blocks) // len(observation), num_frames, frames.temporal_patch, self._segment_seconds)
-        extension = stream.align(self._loaded.layout, frames.token_grid(stream.geometry.size), blocks, times)
-        row = PackedRow(self._loaded, stream.cache, extension)
-        before = stream.boundary(len(window)) if window else None
-        end_id = self._loaded.layout.special.end
-        inquiry = Inquiry(row, self._tokenize, end_id, request.summary, before, stream.boundary(len(blocks)))
-        return row, inquiry
+        extension = stream.align(layout, frames.token_grid(stream.geometry.size), blocks, times)
+        turn.row = PackedRow(stream.cache, extension)
+        past = stream.boundary(len(window)) if window else None
+        now = stream.boundary(len(blocks))
+        end_id, sampling = layout.special.end, request.sampling
+        turn.inquiry = Inquiry(turn.row.tree, self._tokenize, end_id, request.summary, past, now)
+        turn.caption = CaptionWriter(turn.inquiry.seen, end_id, sampling.max_caption_tokens)
+        turn.hypotheses = distinct(request.hypotheses) if window else ()
+        turn.inquiry.add_hypotheses(turn.hypotheses, request.verify)
+        if turn.inquiry.expected is not None and not turn.hypotheses:
+            num_draws = DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses
+            turn.draws = HypothesisWriter(turn.inquiry.expected, end_id, sampling, num_draws, request.seed, self._read)
+        self._guess(turn)
 
-    def _guess(self, inquiry: Inquiry, stream: Stream, request: Request, sampled: bool) -> None:
+    def _guess(self, turn: _Turn) -> None:
         """What was said last time is computed along: if it is said again, it costs no forward of its own."""
+        stream, inquiry = turn.stream, turn.inquiry
         for token_ids in stream.captions:
             inquiry.add_caption(token_ids)
-        if request.complete:
-            inquiry.add_hypotheses(distinct([stream.caption]), request.verify)
-        if sampled and stream.repeats:
+        if turn.request.complete:
+            inquiry.add_hypotheses(distinct([stream.caption]), turn.request.verify)
+        if turn.draws and stream.repeats:
             inquiry.add_answers(stream.answers)
+
+    def _score(self, turns: Sequence[_Turn]) -> None:
+        """Score the hypotheses of all rows that have a prior."""
+        scored = [turn for turn in turns if turn.inquiry.expected is not None]
+        if not scored:
+            return
+        for turn in scored:
+            if turn.draws:
+                turn.hypotheses = turn.draws.hypotheses or (NOTHING_READABLE,)
+            if turn.request.complete:
+                turn.hypotheses = distinct([*turn.hypotheses, self._read(turn.caption.token_ids)])
+            turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
+        compute(self._loaded, [turn.row for turn in scored])
+        places = [turn.inquiry.places(turn.hypotheses) for turn in scored]
+        targets = [target for _, wanted in places for target in wanted]
+        rows = [(turn.row, nodes) for turn, (nodes, _) in zip(scored, places, strict=True)]
+        values = iter(log_probabilities(self._loaded, rows, targets))
+        verified = [turn for turn in scored if turn.request.verify]
+        questions = [(turn.row, turn.inquiry.questions(turn.hypotheses)) for turn in verified]
+        options = [self._tokenize(word)[0] for word in (YES, NO)]
+        answers = iter(choices(self._loaded, questions, options) if questions else ())
+        for turn, (nodes, _) in zip(scored, places, strict=True):
+            likelihood = [next(answers)[0] for _ in turn.hypotheses] if turn.request.verify else None
+            turn.scores = turn.inquiry.scores(turn.hypotheses, list(islice(values, len(nodes))), likelihood)
+
+    def _close(self, turn: _Turn, turns: Sequence[_Turn]) -> Assessment | Exception:
+        """The answer; the stream goes back into the table, unless the model's numbers make no sense."""
+        for score in turn.scores:
+            if not math.isfinite(score.log_prior + score.log_posterior + (score.log_likelihood or 0.0)):
+                return EngineError(
+                    f"the model gives {score.text!r} a log-probability that is not finite; are its weights broken?"
+                )
+        caption, stream = self._read(turn.caption.token_ids), turn.stream
+        stream.close()
+        stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption.token_ids)
+        self._keep(turn.request.camera_id, stream)
+        seconds = {
+            stage: time / sum(other.takes_part(stage) for other in turns)
+            for stage, time in self._times.items()
+            if turn.takes_part(stage)
+        }
+        return Assessment(turn.scores, caption, turn.draws is not None, seconds)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))
 
-    def _check_finite(self, scores: Sequence[Scores]) -> None:
-        for score in scores:
-            if not math.isfinite(score.log_prior + score.log_posterior + (score.log_likelihood or 0.0)):
-                raise EngineError(
-                    f"the model gives {score.text!r} a log-probability that is not finite; are its weights broken?"
-                )
-
     @contextmanager
-    def _timed(self, stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    def _timed(self, stage: str) -> Iterator[None]:
         started = self._clock()
         yield
         if self._loaded.device.type == "cuda":
             torch.cuda.synchronize(self._loaded.device)  # else a stage would be charged for the one before
-        seconds[stage] = self._clock() - started
+        self._times[stage] = self._clock() - started
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One request in a step."""
+
+    number: int
+    request: Request
+    stream: Stream
+    row: PackedRow = field(init=False)
+    inquiry: Inquiry = field(init=False)
+    caption: CaptionWriter = field(init=False)
+    draws: HypothesisWriter | None = None
+    """None when the hypotheses are given, or there is nothing to expect anything from."""
+    hypotheses: tuple[str, ...] = ()
+    scores: tuple[Scores, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Frames, ...]:
+        """W_t and O_t."""
+        return (*self.request.window, self.request.observation)
+
+    def takes_part(self, stage: str) -> bool:
+        """Whether any of the stage's work is for this request."""
+        return {"sample": self.draws is not None, "score": bool(self.scores)}.get(stage, True)
+
+
+def _failure(name: str, request: Request, error: RuntimeError) -> EngineError:
+    failure = EngineError(f"{name} failed at segment {request.index} of {request.camera_id}: {error}")
+    failure.__cause__ = error
+    return failure

@@ -1,6 +1,8 @@
 """Runs rows through a model: frame features in place of video tokens, explicit positions, log-probabilities out.
 
-Rows are padded on the right. Attention is causal, so no token of a row sees its padding and no mask is needed.
+Two ways. `run_rows` is the plain one, of the reference: whole rows, padded on the right, by the official forward. It is
+causal, so no token of a row sees its padding and no mask is needed. `run_additions` is that of the incremental engine:
+what the rows of several cameras add behind their caches, end to end in one row without padding.
 The language model is called directly, past the wrapper that infers positions; Qwen3-VL's deepstack features go with it.
 """
 
@@ -16,7 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamspike.core import Pixels
-from streamspike.engine.layout import Span, join_spans
+from streamspike.engine.attention import make_plan
+from streamspike.engine.cache import PrefixCache
+from streamspike.engine.layout import Integers, Span, join_spans
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.vision import FrameSize, preprocess
 
@@ -80,49 +84,81 @@ def run_rows(loaded: LoadedModel, rows: Sequence[Row], cache: Any = None) -> Ten
         ids[number, : len(row.span)] = row.span.token_ids
         positions[:, number, : len(row.span)] = row.span.positions
         is_video[number, : len(row.span)] = row.span.is_video
-    blocks = [block for row in rows for block in row.blocks]
-    return run_tokens(loaded, ids, positions, is_video, blocks, cache)
-
-
-def run_tokens(
-    loaded: LoadedModel,
-    ids: NDArray[np.int64],
-    positions: NDArray[np.int64],
-    is_video: NDArray[np.bool_],
-    blocks: Sequence[BlockFeatures],
-    cache: Any = None,
-    attention: Tensor | None = None,
-) -> Tensor:
-    """Hidden states of tokens whose places are known.
-
-    Args:
-        ids, is_video: (num_rows, num_tokens).
-        positions: (3, num_rows, num_tokens).
-        blocks: in the order of the video tokens, row by row.
-        cache: a transformers Cache, extended by the tokens' keys and values.
-        attention: (num_rows, 1, num_tokens, cached + num_tokens) bool, who sees whom; None: causal.
-
-    Returns:
-        (num_rows, num_tokens, hidden), after the final norm.
-    """
     embeddings = embed(loaded, torch.from_numpy(ids).to(loaded.device))
+    blocks = [block for row in rows for block in row.blocks]
     extra: dict[str, Any] = {}
     if blocks:
         mask = torch.from_numpy(is_video).to(loaded.device)
         embeddings[mask] = torch.cat([block.tokens for block in blocks]).to(embeddings.dtype)
         if blocks[0].deepstack:
-            levels = zip(*(block.deepstack for block in blocks), strict=True)
-            extra = {"visual_pos_masks": mask, "deepstack_visual_embeds": [torch.cat(level) for level in levels]}
+            extra = {"visual_pos_masks": mask, "deepstack_visual_embeds": join_deepstack(blocks)}
     output = loaded.model.model.language_model(
         inputs_embeds=embeddings,
         position_ids=torch.from_numpy(positions).to(loaded.device),
-        attention_mask=attention,
         past_key_values=cache,
         use_cache=cache is not None,
         **extra,
     )
     hidden: Tensor = output.last_hidden_state
     return hidden
+
+
+def join_deepstack(blocks: Sequence[BlockFeatures]) -> list[Tensor]:
+    """Per level (num_video_tokens, hidden); empty without deepstack."""
+    return [torch.cat(level) for level in zip(*(block.deepstack for block in blocks), strict=True)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Addition:
+    """Tokens that one camera's row gets behind what its cache holds."""
+
+    token_ids: Integers  # (num_tokens,)
+    positions: Integers  # (3, num_tokens)
+    is_video: NDArray[np.bool_]  # (num_tokens,)
+    blocks: tuple[BlockFeatures, ...]
+    """In the order of the video tokens."""
+    sees: NDArray[np.bool_]
+    """(num_tokens, cached + num_tokens), which columns each may attend to."""
+    cache: PrefixCache
+    """Extended by the tokens' keys and values."""
+
+
+def run_additions(loaded: LoadedModel, additions: Sequence[Addition]) -> list[Tensor]:
+    """One forward. Per addition hidden states (num_tokens, hidden) after the final norm."""
+    device, language_model = loaded.device, loaded.model.model.language_model
+    config = language_model.config
+    ids, positions, is_video = (
+        np.concatenate([getattr(addition, name) for addition in additions], axis=-1)
+        for name in ("token_ids", "positions", "is_video")
+    )
+    hidden = embed(loaded, send(ids, device)[None])
+    plan = make_plan(
+        [addition.cache for addition in additions],
+        [torch.from_numpy(addition.sees) for addition in additions],
+        config.num_attention_heads // config.num_key_value_heads,
+        hidden.dtype,
+        device,
+    )
+    blocks = [block for addition in additions for block in addition.blocks]
+    levels: list[Tensor] = []
+    # By number and not by mask: a mask on a GPU would make the host wait for how many there are.
+    places = send(np.flatnonzero(is_video), device)
+    if blocks:
+        hidden[0].index_copy_(0, places, torch.cat([block.tokens for block in blocks]).to(hidden.dtype))
+        levels = join_deepstack(blocks)
+    rotations = language_model.rotary_emb(hidden, send(positions, device)[:, None])
+    for number, layer in enumerate(language_model.layers):
+        hidden = layer(hidden, attention_mask=plan, position_embeddings=rotations)
+        if number < len(levels):
+            hidden[0].index_add_(0, places, levels[number].to(hidden.dtype))
+    hidden = language_model.norm(hidden)[0]
+    return list(hidden.split([len(addition.token_ids) for addition in additions]))
+
+
+def send(array: NDArray[Any], device: torch.device) -> Tensor:
+    """To the device, without waiting for it."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def embed(loaded: LoadedModel, ids: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 
 from streamspike.belief.prompts import END
 from streamspike.config import ModelConfig
+from streamspike.engine import attention
 from streamspike.engine.layout import Layout, SpecialIds
 from streamspike.engine.vision import FrameSpec
 from streamspike.errors import ModelError
@@ -193,7 +194,7 @@ def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation="sdpa",
+            attn_implementation={"text_config": attention.NAME, "vision_config": "sdpa"},
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -40,6 +40,7 @@ class TokenTree:
         self._children: dict[tuple[int, int], int] = {}
         self._token_ids: list[int] = []
         self._positions: list[int] = []
+        self._parents: list[int] = []
         self._visible: list[int] = []  # prefix tokens each node sees
         self._sees = np.zeros((64, 64), dtype=np.bool_)  # (nodes, nodes), grown by doubling
         self._num_computed = 0
@@ -54,6 +55,16 @@ class TokenTree:
 
     def is_computed(self, node: int) -> bool:
         return 0 <= node < self._num_computed
+
+    def computed_from(self, node: int) -> list[int]:
+        """A computed node and all computed ones behind it."""
+        found = [node]
+        inside = {node}
+        for other in range(node + 1, self._num_computed):
+            if self._parents[other] in inside:
+                inside.add(other)
+                found.append(other)
+        return found
 
     def add_root(self, num_visible: int, position: int) -> int:
         """A place where branches start that see the first `num_visible` tokens of the prefix.
@@ -103,5 +114,6 @@ class TokenTree:
         self._children[parent, token_id] = node
         self._token_ids.append(token_id)
         self._positions.append(position)
+        self._parents.append(parent)
         self._visible.append(visible)
         return node

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from streamspike.engine.engine import IncrementalEngine
 from streamspike.engine.model import LoadedModel
 from tests.support.checkpoints import FAMILIES, Family, tiny_checkpoint
+from tests.support.requests import MakeEngine
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,3 +30,37 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[Family, Loaded
 @pytest.fixture(params=FAMILIES)
 def tiny(request: pytest.FixtureRequest, tiny_models: dict[Family, LoadedModel]) -> LoadedModel:
     return tiny_models[request.param]
+
+
+@pytest.fixture
+def make_engine() -> Iterator[MakeEngine]:
+    """Engines whose integrity is checked when the test is over."""
+    made: list[IncrementalEngine] = []
+
+    def make(loaded: LoadedModel, **options: object) -> IncrementalEngine:
+        made.append(IncrementalEngine(loaded, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.check_integrity()
+
+
+@pytest.fixture
+def forwards(tiny: LoadedModel) -> Iterator[dict[str, list[int]]]:
+    """Tokens of each forward of the two towers, in order."""
+    seen: dict[str, list[int]] = {"vision": [], "language": []}
+
+    def vision(module: object, args: tuple[torch.Tensor, ...], kwargs: dict[str, torch.Tensor]) -> None:
+        seen["vision"].append(len(args[0] if args else kwargs["hidden_states"]))
+
+    def language(module: object, args: tuple[torch.Tensor, ...], kwargs: object) -> None:
+        seen["language"].append(args[0].shape[1])
+
+    hooks = [
+        tiny.model.model.visual.register_forward_pre_hook(vision, with_kwargs=True),
+        tiny.model.model.language_model.layers[0].register_forward_pre_hook(language, with_kwargs=True),
+    ]
+    yield seen
+    for hook in hooks:
+        hook.remove()

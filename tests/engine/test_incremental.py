@@ -3,78 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamspike.core import Assessment, Engine, Pixels, Request, Sampling
+from streamspike.core import Engine
 from streamspike.engine.engine import IncrementalEngine
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import NOTHING_READABLE, ReferenceEngine
 from streamspike.errors import EngineError
-
-KEPT = ("nothing changes", "a person walks in from the left", "the light goes out")
-SUMMARIES = ("", "a car stops", "a car stops. Then, the light goes out")
-SHORT = Sampling(num_hypotheses=3, max_hypothesis_tokens=6, max_caption_tokens=6)
-WINDOW = 4
-
-MakeEngine = Callable[..., IncrementalEngine]
-
-
-@pytest.fixture
-def make_engine() -> Iterator[MakeEngine]:
-    """Engines whose integrity is checked when the test is over."""
-    made: list[IncrementalEngine] = []
-
-    def make(loaded: LoadedModel, **options: object) -> IncrementalEngine:
-        made.append(IncrementalEngine(loaded, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for engine in made:
-        engine.check_integrity()
-
-
-def film(count: int, seed: int = 0, height: int = 40, width: int = 64, num_frames: int = 2) -> list[tuple[Pixels, ...]]:
-    generator = np.random.default_rng(seed)
-    return [
-        tuple(generator.integers(0, 256, (height, width, 3), dtype=np.uint8) for _ in range(num_frames))
-        for _ in range(count)
-    ]
-
-
-def ask(
-    segments: list[tuple[Pixels, ...]],
-    index: int,
-    hypotheses: tuple[str, ...] = KEPT,
-    camera_id: str = "door",
-    epoch: int = 0,
-    seed: int | None = None,
-    summary: str = "a car stops",
-    complete: bool = False,
-    verify: bool = False,
-) -> Request:
-    """The request for `segments[index]` with a window of up to WINDOW segments before it."""
-    window = tuple(segments[max(0, index - WINDOW) : index])
-    seed = index if seed is None else seed
-    return Request(camera_id, epoch, index, window, segments[index], summary, hypotheses, SHORT, seed, complete, verify)
-
-
-def assert_same(ours: Assessment, reference: Assessment) -> None:
-    assert (ours.caption, ours.sampled) == (reference.caption, reference.sampled)
-    assert [(s.text, s.num_tokens) for s in ours.scores] == [(s.text, s.num_tokens) for s in reference.scores]
-    for one, other in zip(ours.scores, reference.scores, strict=True):
-        assert one.log_prior == pytest.approx(other.log_prior, rel=0, abs=1e-4)
-        assert one.log_posterior == pytest.approx(other.log_posterior, rel=0, abs=1e-4)
-        if other.log_likelihood is None:
-            assert one.log_likelihood is None
-        else:
-            assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=0, abs=1e-4)
+from tests.support.requests import KEPT, SUMMARIES, WINDOW, MakeEngine, ask, assert_same, film
 
 
 @pytest.mark.slow
@@ -177,26 +118,6 @@ def test_an_unreadable_model_still_has_one_hypothesis(tiny: LoadedModel, make_en
     assessment = make_engine(silent).assess(request)
     assert [score.text for score in assessment.scores] == [NOTHING_READABLE]
     assert_same(assessment, ReferenceEngine(silent).assess(request))
-
-
-@pytest.fixture
-def forwards(tiny: LoadedModel) -> Iterator[dict[str, list[int]]]:
-    """Tokens of each forward of the two towers, in order."""
-    seen: dict[str, list[int]] = {"vision": [], "language": []}
-
-    def vision(module: object, args: tuple[torch.Tensor, ...], kwargs: dict[str, torch.Tensor]) -> None:
-        seen["vision"].append(len(args[0] if args else kwargs["hidden_states"]))
-
-    def language(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
-        seen["language"].append(kwargs["inputs_embeds"].shape[1])
-
-    hooks = [
-        tiny.model.model.visual.register_forward_pre_hook(vision, with_kwargs=True),
-        tiny.model.model.language_model.register_forward_pre_hook(language, with_kwargs=True),
-    ]
-    yield seen
-    for hook in hooks:
-        hook.remove()
 
 
 def test_every_frame_is_encoded_once(
