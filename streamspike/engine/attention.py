@@ -43,6 +43,24 @@ class RowPlan:
     parts: tuple[RowPart, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StepPlan:
+    """The same for one written token of every branch, on tensors that stay where they are (see `sampler.py`)."""
+
+    layers: Sequence[tuple[Tensor, Tensor]]
+    """Keys and values of each layer, (rows, key heads, columns, width)."""
+    columns: Tensor
+    """(branches,) where this step's keys and values go."""
+    mask: Tensor
+    """(rows, 1, groups * branches, columns), added to the scores."""
+
+
+def fold_mask(sees: Tensor, groups: int, dtype: torch.dtype) -> Tensor:
+    """(rows, tokens, columns) bool, who sees whom, to what is added to the scores of queries with folded heads."""
+    mask = torch.zeros(sees.shape, dtype=dtype, device=sees.device).masked_fill_(~sees, -torch.inf)
+    return mask.repeat(1, groups, 1)[:, None]
+
+
 def make_plan(
     caches: Sequence[PrefixCache], sees: Sequence[Tensor], groups: int, dtype: torch.dtype, device: torch.device
 ) -> RowPlan:
@@ -53,10 +71,8 @@ def make_plan(
     """
     parts, start = [], 0
     for cache, seen in zip(caches, sees, strict=True):
-        seen = seen.to(device, non_blocking=True)
-        mask = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
         stop = start + len(seen)
-        parts.append(RowPart(start, stop, cache, mask.repeat(groups, 1)[None, None]))
+        parts.append(RowPart(start, stop, cache, fold_mask(seen.to(device, non_blocking=True)[None], groups, dtype)))
         start = stop
     return RowPlan(tuple(parts))
 
@@ -66,29 +82,52 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    attention_mask: Tensor | RowPlan | None,
+    attention_mask: Tensor | RowPlan | StepPlan | None,
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """An attention function of transformers. Anything but a plan gets plain `sdpa`: the reference runs the same model.
 
     Args:
-        query: (1, heads, tokens, width); key, value: (1, key heads, tokens, width).
+        query: (rows, heads, tokens, width), one long row unless for a step.
+        key, value: (rows, key heads, tokens, width).
 
     Returns:
-        (1, tokens, heads, width) and None.
+        (rows, tokens, heads, width) and None.
     """
-    if not isinstance(attention_mask, RowPlan):
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
-    _, num_heads, num_tokens, width = query.shape
-    mixed = query.new_empty(1, num_tokens, num_heads, width)
-    for part in attention_mask.parts:
+    if isinstance(attention_mask, RowPlan):
+        return _attend_rows(module, query, key, value, attention_mask, scaling), None
+    if isinstance(attention_mask, StepPlan):
+        return _attend_step(module, query, key, value, attention_mask, scaling), None
+    return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)  # type: ignore[no-any-return]
+
+
+def _attend_rows(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, plan: RowPlan, scaling: float | None
+) -> Tensor:
+    mixed = query.new_empty(1, query.shape[2], query.shape[1], query.shape[3])
+    for part in plan.parts:
         own = slice(part.start, part.stop)
         keys, values = part.cache.layers[module.layer_idx].update(key[:, :, own], value[:, :, own])
-        folded = query[:, :, own].reshape(1, keys.shape[1], -1, width)
-        seen = functional.scaled_dot_product_attention(folded, keys, values, part.mask, scale=scaling)
-        mixed[:, own] = seen.reshape(1, num_heads, -1, width).transpose(1, 2)
-    return mixed, None
+        mixed[:, own] = _attend_folded(query[:, :, own], keys, values, part.mask, scaling)
+    return mixed
+
+
+def _attend_step(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, plan: StepPlan, scaling: float | None
+) -> Tensor:
+    keys, values = plan.layers[module.layer_idx]
+    keys.index_copy_(2, plan.columns, key)
+    values.index_copy_(2, plan.columns, value)
+    return _attend_folded(query, keys, values, plan.mask, scaling)
+
+
+def _attend_folded(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor, scaling: float | None) -> Tensor:
+    """(rows, heads, tokens, width) queries to (rows, tokens, heads, width)."""
+    rows, num_heads, num_tokens, width = query.shape
+    folded = query.reshape(rows, keys.shape[1], -1, width)
+    mixed = functional.scaled_dot_product_attention(folded, keys, values, mask, scale=scaling)
+    return mixed.reshape(rows, num_heads, num_tokens, width).transpose(1, 2)
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, attend)

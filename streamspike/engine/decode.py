@@ -30,7 +30,7 @@ class Nucleus:
     """
 
     def __init__(self, sampling: Sampling, num_rows: int, seed: int) -> None:
-        self._num_rows = num_rows
+        self.num_rows = num_rows
         self._generator = torch.Generator().manual_seed(seed)
         spread = 2.0 * torch.rand((num_rows, 2), generator=self._generator, dtype=torch.float64) - 1.0
         self.temperature = (sampling.temperature + sampling.temperature_spread * spread[:, 0]).clamp(min=0.01)
@@ -43,7 +43,7 @@ class Nucleus:
     def draw(self) -> Tensor:
         """Random numbers of one step, (num_rows,) in [0, 1). Every row consumes one, so that a row's draws do not
         depend on who still writes."""
-        return torch.rand((self._num_rows, 1), generator=self._generator, dtype=torch.float64)[:, 0]
+        return torch.rand((self.num_rows, 1), generator=self._generator, dtype=torch.float64)[:, 0]
 
 
 def pick(logits: Tensor, temperature: Tensor, top_p: Tensor, draw: Tensor) -> Tensor:

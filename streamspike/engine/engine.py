@@ -32,12 +32,14 @@ import torch
 from streamspike.belief.hypotheses import distinct
 from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.core import Assessment, Request, Scores
+from streamspike.engine.decode import Nucleus
 from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
+from streamspike.engine.sampler import DeviceSampler, Question
 from streamspike.engine.stream import Frames, Geometry, Stream
 from streamspike.engine.vision import FrameSize
 from streamspike.engine.writer import CaptionWriter, HypothesisWriter, Writer, advance
@@ -56,12 +58,14 @@ class IncrementalEngine:
         segment_seconds: float = 1.0,
         clock: Callable[[], float] = time.perf_counter,
         max_streams: int = 64,
+        write_on_device: bool | None = None,
     ) -> None:
         """
         Args:
             segment_seconds: length of a segment; read only by models that are told the time of each frame.
             clock: monotonic seconds, for the stage times.
             max_streams: cameras remembered; the one that was silent longest is forgotten first.
+            write_on_device: how words are written (see `sampler.py`); None: on the device if that is a GPU.
         """
         if max_streams < 1:
             raise ValueError(f"an engine remembers at least one stream: {max_streams = }")
@@ -70,6 +74,8 @@ class IncrementalEngine:
         self._segment_seconds = segment_seconds
         self._clock = clock
         self._max_streams = max_streams
+        on_device = loaded.device.type == "cuda" if write_on_device is None else write_on_device
+        self._sampler = DeviceSampler(loaded) if on_device else None
         self._streams: OrderedDict[str, Stream] = OrderedDict()  # by camera, the longest silent first
         self._tokenize = lru_cache(MAX_TOKENIZED)(lambda text: tuple(loaded.layout.tokenize(text)))
 
@@ -85,6 +91,8 @@ class IncrementalEngine:
     def forget(self) -> None:
         """Drop all that is remembered; call it after the model's weights changed."""
         self._streams.clear()
+        if self._sampler:
+            self._sampler.forget()
 
     def assess(self, request: Request) -> Assessment:
         """Answer one request; with an empty window only the caption, as there is no prior.
@@ -120,8 +128,8 @@ class IncrementalEngine:
             with torch.inference_mode():
                 return self._step(requests)
         except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
-            for request in requests:
-                self._streams.pop(request.camera_id, None)
+            if self._sampler:
+                self._sampler.forget()
             if len(requests) > 1:
                 middle = len(requests) // 2
                 return self._try(requests[:middle]) + self._try(requests[middle:])
@@ -151,14 +159,11 @@ class IncrementalEngine:
                     turns.remove(turn)
             rows = [turn.row for turn in turns]
             compute(self._loaded, rows)
-        captions: list[tuple[PackedRow, Writer]] = [(turn.row, turn.caption) for turn in turns]
-        draws: list[tuple[PackedRow, Writer]] = [(turn.row, turn.draws) for turn in turns if turn.draws]
-        for stage, writers in (("sample", draws), ("caption", captions)):
-            with self._timed(stage):
-                advance(self._loaded, [*draws, *captions])
-                while any(writer.writing for _, writer in writers):
-                    compute(self._loaded, rows)
-                    advance(self._loaded, [*draws, *captions])
+        if self._sampler:
+            with self._timed("sample" if any(turn.samples for turn in turns) else "caption"):
+                self._write_on_device(turns, self._sampler)
+        else:
+            self._write_on_trees(turns)
         with self._timed("score"):
             self._score(turns)
         for turn in turns:
@@ -206,14 +211,10 @@ class IncrementalEngine:
         turn.row = PackedRow(stream.cache, extension)
         past = stream.boundary(len(window)) if window else None
         now = stream.boundary(len(blocks))
-        end_id, sampling = layout.special.end, request.sampling
-        turn.inquiry = Inquiry(turn.row.tree, self._tokenize, end_id, request.summary, past, now)
-        turn.caption = CaptionWriter(turn.inquiry.seen, end_id, sampling.max_caption_tokens)
+        turn.inquiry = Inquiry(turn.row.tree, self._tokenize, layout.special.end, request.summary, past, now)
         turn.hypotheses = distinct(request.hypotheses) if window else ()
         turn.inquiry.add_hypotheses(turn.hypotheses, request.verify)
-        if turn.inquiry.expected is not None and not turn.hypotheses:
-            num_draws = DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses
-            turn.draws = HypothesisWriter(turn.inquiry.expected, end_id, sampling, num_draws, request.seed, self._read)
+        turn.samples = bool(window) and not turn.hypotheses
         self._guess(turn)
 
     def _guess(self, turn: _Turn) -> None:
@@ -223,8 +224,48 @@ class IncrementalEngine:
             inquiry.add_caption(token_ids)
         if turn.request.complete:
             inquiry.add_hypotheses(distinct([stream.caption]), turn.request.verify)
-        if turn.draws and stream.repeats:
+        if turn.samples and stream.repeats:
             inquiry.add_answers(stream.answers)
+
+    def _write_on_trees(self, turns: Sequence[_Turn]) -> None:
+        """Hypotheses and captions, one forward per word that was not guessed."""
+        end_id, rows = self._loaded.layout.special.end, [turn.row for turn in turns]
+        captions = [
+            CaptionWriter(turn.inquiry.seen, end_id, turn.request.sampling.max_caption_tokens) for turn in turns
+        ]
+        draws = {
+            turn: HypothesisWriter(turn.inquiry.asked, end_id, turn.request.sampling, turn.nucleus(), self._read)
+            for turn in turns
+            if turn.samples
+        }
+        all_writers: list[tuple[PackedRow, Writer]] = [(turn.row, writer) for turn, writer in draws.items()]
+        all_writers += zip(rows, captions, strict=True)
+        stages: tuple[tuple[str, Sequence[Writer]], ...] = (("sample", [*draws.values()]), ("caption", captions))
+        for stage, writers in stages:
+            with self._timed(stage):
+                advance(self._loaded, all_writers)
+                while any(writer.writing for writer in writers):
+                    compute(self._loaded, rows)
+                    advance(self._loaded, all_writers)
+        for turn, caption in zip(turns, captions, strict=True):
+            turn.caption_ids = caption.token_ids
+        for turn, writer in draws.items():
+            turn.hypotheses = writer.hypotheses
+
+    def _write_on_device(self, turns: Sequence[_Turn], sampler: DeviceSampler) -> None:
+        """The same without the host: all steps in a row."""
+        questions = []
+        for turn in turns:
+            sampling = turn.request.sampling
+            questions.append(Question(turn.row, turn.inquiry.seen, sampling.max_caption_tokens))
+            if turn.samples:
+                nucleus = turn.nucleus()
+                questions.append(Question(turn.row, turn.inquiry.asked, sampling.max_hypothesis_tokens, nucleus))
+        answers = iter(sampler.write(questions))
+        for turn in turns:
+            (turn.caption_ids,) = next(answers)
+            if turn.samples:
+                turn.hypotheses = distinct(map(self._read, next(answers)))[: turn.request.sampling.num_hypotheses]
 
     def _score(self, turns: Sequence[_Turn]) -> None:
         """Score the hypotheses of all rows that have a prior."""
@@ -232,10 +273,9 @@ class IncrementalEngine:
         if not scored:
             return
         for turn in scored:
-            if turn.draws:
-                turn.hypotheses = turn.draws.hypotheses or (NOTHING_READABLE,)
+            turn.hypotheses = turn.hypotheses or (NOTHING_READABLE,)
             if turn.request.complete:
-                turn.hypotheses = distinct([*turn.hypotheses, self._read(turn.caption.token_ids)])
+                turn.hypotheses = distinct([*turn.hypotheses, self._read(turn.caption_ids)])
             turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
         compute(self._loaded, [turn.row for turn in scored])
         places = [turn.inquiry.places(turn.hypotheses) for turn in scored]
@@ -257,16 +297,16 @@ class IncrementalEngine:
                 return EngineError(
                     f"the model gives {score.text!r} a log-probability that is not finite; are its weights broken?"
                 )
-        caption, stream = self._read(turn.caption.token_ids), turn.stream
+        caption, stream = self._read(turn.caption_ids), turn.stream
         stream.close()
-        stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption.token_ids)
+        stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
         self._keep(turn.request.camera_id, stream)
         seconds = {
             stage: time / sum(other.takes_part(stage) for other in turns)
             for stage, time in self._times.items()
             if turn.takes_part(stage)
         }
-        return Assessment(turn.scores, caption, turn.draws is not None, seconds)
+        return Assessment(turn.scores, caption, turn.samples, seconds)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))
@@ -289,10 +329,10 @@ class _Turn:
     stream: Stream
     row: PackedRow = field(init=False)
     inquiry: Inquiry = field(init=False)
-    caption: CaptionWriter = field(init=False)
-    draws: HypothesisWriter | None = None
-    """None when the hypotheses are given, or there is nothing to expect anything from."""
+    samples: bool = False
+    """Hypotheses are drawn: none are given, and there is a past to expect something from."""
     hypotheses: tuple[str, ...] = ()
+    caption_ids: list[int] = field(default_factory=list)
     scores: tuple[Scores, ...] = ()
 
     @property
@@ -300,9 +340,14 @@ class _Turn:
         """W_t and O_t."""
         return (*self.request.window, self.request.observation)
 
+    def nucleus(self) -> Nucleus:
+        """Draws the hypotheses."""
+        sampling = self.request.sampling
+        return Nucleus(sampling, DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses, self.request.seed)
+
     def takes_part(self, stage: str) -> bool:
         """Whether any of the stage's work is for this request."""
-        return {"sample": self.draws is not None, "score": bool(self.scores)}.get(stage, True)
+        return {"sample": self.samples, "score": bool(self.scores)}.get(stage, True)
 
 
 def _failure(name: str, request: Request, error: RuntimeError) -> EngineError:

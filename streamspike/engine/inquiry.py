@@ -42,6 +42,12 @@ class Inquiry:
         if before:
             self.expected = self._ask(tree.add_root(before.num_tokens, before.next_position), PREDICT)
 
+    @property
+    def asked(self) -> int:
+        """The same when there is one."""
+        assert self.expected is not None
+        return self.expected
+
     def add_answers(self, answers: Iterable[TokenIds]) -> None:
         """Put answers behind both questions."""
         for answer in answers:
@@ -63,10 +69,9 @@ class Inquiry:
     def places(self, texts: Sequence[str]) -> tuple[list[int], list[int]]:
         """What the scores of computed hypotheses are made of: nodes, and the token after each whose probability counts;
         all priors, then all posteriors."""
-        assert self.expected is not None
         nodes: list[int] = []
         targets: list[int] = []
-        for start in (self.expected, self.seen):
+        for start in (self.asked, self.seen):
             for text in texts:
                 answer = self._tokenize(text)
                 nodes += [start, *self._tree.grow(start, answer)]

@@ -35,11 +35,16 @@ class PackedRow:
             cache: what is held of the prefix.
             extension: what the prefix lacks; it goes with the first forward.
         """
-        self._cache = cache
+        self.cache = cache
         self._extension = extension
         self.num_prefix_tokens = cache.num_tokens + (len(extension.span) if extension else 0)
         self.tree = TokenTree(self.num_prefix_tokens)
         self._hidden = torch.empty(0)  # (nodes, hidden) after the first forward
+
+    @property
+    def num_computed(self) -> int:
+        """Tokens in the cache: the prefix and all computed nodes."""
+        return self.num_prefix_tokens + self.tree.num_nodes - self.tree.num_pending
 
     def take(self) -> Addition | None:
         """All that waits; from now on it counts as computed. None if nothing does."""
@@ -55,9 +60,9 @@ class PackedRow:
             ids = np.concatenate([span.token_ids, ids])
             positions = np.concatenate([span.positions, positions], axis=1)
             is_video = np.concatenate([span.is_video, is_video])
-            causal = np.arange(sees.shape[1]) <= np.arange(self._cache.num_tokens, self.num_prefix_tokens)[:, None]
+            causal = np.arange(sees.shape[1]) <= np.arange(self.cache.num_tokens, self.num_prefix_tokens)[:, None]
             sees = np.concatenate([causal, sees])
-        return Addition(ids, positions, is_video, extension.blocks if extension else (), sees, self._cache)
+        return Addition(ids, positions, is_video, extension.blocks if extension else (), sees, self.cache)
 
     def put(self, hidden: Tensor) -> None:
         """The hidden states of what was taken."""

@@ -66,6 +66,11 @@ class TokenTree:
                 found.append(other)
         return found
 
+    def seen_from(self, node: int) -> tuple[Booleans, int]:
+        """What a computed node sees, (prefix tokens + computed nodes,), itself too, and the position after it."""
+        prefix = np.arange(self._num_prefix_tokens) < self._visible[node]
+        return np.concatenate([prefix, self._sees[node, : self._num_computed]]), self._positions[node] + 1
+
     def add_root(self, num_visible: int, position: int) -> int:
         """A place where branches start that see the first `num_visible` tokens of the prefix.
 

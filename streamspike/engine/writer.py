@@ -144,15 +144,16 @@ class HypothesisWriter:
     is given up when those before it have all ended and hold enough distinct sentences.
     """
 
-    def __init__(self, start: int, end_id: int, sampling: Sampling, num_draws: int, seed: int, read: Reader) -> None:
+    def __init__(self, start: int, end_id: int, sampling: Sampling, nucleus: Nucleus, read: Reader) -> None:
         """
         Args:
             start: node of the last token of the question.
+            nucleus: as many rows as there are draws.
         """
-        self._nucleus = Nucleus(sampling, num_draws, seed)
-        self._nodes = [start] * num_draws
-        self._written: list[list[int]] = [[] for _ in range(num_draws)]
-        self._drawing = list(range(num_draws))
+        self._nucleus = nucleus
+        self._nodes = [start] * nucleus.num_rows
+        self._written: list[list[int]] = [[] for _ in range(nucleus.num_rows)]
+        self._drawing = list(range(nucleus.num_rows))
         self._sentences: list[str] = []  # of the draws that ended, as far as all before them ended too
         self._end_id = end_id
         self._sampling = sampling
