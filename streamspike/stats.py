@@ -34,7 +34,8 @@ class CameraStats:
     partial_segments: int = 0
     """Segments shorter than configured, at the end of a file or a connection."""
     dropped_segments: Counter[str] = field(default_factory=Counter)
-    """By reason: queue_full (nobody took it in time), partial (a connection broke early in it), stopped."""
+    """By reason: queue_full (nobody took it in time), partial (a connection broke early in it), stopped, still (nothing
+    moved, and others waited), skipped (the model was too busy), engine_failed."""
     ring_dropped_packets: Counter[str] = field(default_factory=Counter)
     """Packets that left the ring, by reason: age (as intended), bytes (it was full before its seconds), no_sync."""
     ring_dropped_frames: Counter[str] = field(default_factory=Counter)
@@ -67,22 +68,31 @@ class CameraStats:
 
 @dataclass(slots=True)
 class EngineStats:
-    """The Video-LLM. Written by the engine's thread."""
+    """The Video-LLM, for all cameras. Written on the loop."""
 
     requests: int = 0
+    """Submitted. Each is scored, fails or is shed, unless its camera went away meanwhile."""
     failed_requests: int = 0
     sampled_requests: int = 0
     """Requests for which hypotheses were drawn anew."""
     segments: int = 0
     """Scored."""
     steps: int = 0
-    """Batches run."""
+    """Batches handed to the model."""
+    batched_requests: int = 0
+    """Requests in those steps."""
+    shed_requests: Counter[str] = field(default_factory=Counter)
+    """By reason: reuse (scored the last hypotheses instead of new ones), skip (given up)."""
+    waiting_seconds: float = 0.0
+    """Summed over the requests that were batched or given up: from submission to the beginning of that step."""
+    longest_wait_seconds: float = 0.0
+    """Gauge: the longest such wait in the last step."""
     stage_seconds: Counter[str] = field(default_factory=Counter)
     """Wall time by stage, summed: vision, sample, prior, posterior, verify, caption."""
     queued_requests: int = 0
-    """Gauge."""
+    """Gauge: waiting or being answered."""
     degraded: bool = False
-    """Gauge: the model failed at the last request."""
+    """Gauge: the model failed at every request of the last step."""
 
     def add_stages(self, stage_seconds: dict[str, float]) -> None:
         """Add the wall times of one request."""
