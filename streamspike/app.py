@@ -101,15 +101,15 @@ async def run_watch(
     if engine is None:
         with console.status(f"loading the model {config.model.name}"):
             engine = await asyncio.to_thread(load_engine, config)
-    stats = EngineStats()
+    stats, clock = EngineStats(), SystemClock()
     store = Store(Path(config.store.path), topic)
-    async with Recorder(store) as recorder, InferenceService(engine, stats) as inference:
+    async with Recorder(store) as recorder, InferenceService(engine, stats, config.engine, clock) as inference:
         mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
         with contextlib.ExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
             supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
             panel = ConsoleSink(lambda camera: supervisor.threshold_of(camera), lambda: _footer(supervisor), console)
-            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel], mqtt, SystemClock())
+            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel], mqtt, clock)
             await supervisor.prepare()
             stack.enter_context(panel)
             stack.enter_context(_stop_on_signals(supervisor.stop))

@@ -6,6 +6,7 @@ StreamspikeError             1
 |   `-- UnsupportedSource    4   the address is not of a kind we know
 |-- ModelError               5   no such model folder, wrong architecture, unsafe weights
 |-- EngineError              6   the model failed while answering
+|-- RequestShed              6   the model is too busy to answer; the stream goes on, so no command ends with it
 |-- SinkError                7   a broker or store cannot be used
 |   |-- BrokerError          7
 |   `-- StoreError           8
@@ -40,6 +41,12 @@ class ModelError(StreamspikeError):
 
 
 class EngineError(StreamspikeError):
+    exit_code = 6
+
+
+class RequestShed(StreamspikeError):
+    """Not an EngineError: nothing failed, and what is counted and logged differs."""
+
     exit_code = 6
 
 

@@ -12,7 +12,7 @@ from streamspike.belief.tracker import BeliefTracker
 from streamspike.clock import Clock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation, Segment, Sink
-from streamspike.errors import EngineError, SourceError
+from streamspike.errors import EngineError, RequestShed, SourceError
 from streamspike.ingest.channel import Channel
 from streamspike.ingest.gate import Gate
 from streamspike.ingest.reader import CameraReader
@@ -125,23 +125,30 @@ class CameraPipeline:
         self._changed.set()
 
     async def _observe(self, segment: Segment) -> Observation | None:
-        """None when the segment was not scored: counted, and remembered as seen."""
+        """None when the segment was left out."""
         if self._verdict is CameraState.STILL and len(self._channel) > 0:
             # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
-            self.stats.dropped_segments["still"] += 1
-            self._beliefs.skip(segment)
+            self._leave_out(segment, "still")
             return None
+        priority = 1 if self.events.event is not None else 0
         try:
-            assessment = await self._inference.assess(self._beliefs.request(segment))
+            assessment = await self._inference.assess(self._beliefs.request(segment), priority)
+        except RequestShed:
+            self._leave_out(segment, "skipped")  # not logged: with too many cameras it never ends
+            return None
         except EngineError as error:
             if not self._failed_before:
                 logger.error("camera %s: segments go unscored: %s", self.camera_id, error)
             self._failed_before = True
-            self.stats.dropped_segments["engine_failed"] += 1
-            self._beliefs.skip(segment)
+            self._leave_out(segment, "engine_failed")
             return None
         self._failed_before = False
         return self._beliefs.observe(segment, assessment)
+
+    def _leave_out(self, segment: Segment, reason: str) -> None:
+        """Counted, and remembered as seen."""
+        self.stats.dropped_segments[reason] += 1
+        self._beliefs.skip(segment)
 
     async def _end_event_unseen(self) -> None:
         """An event does not go on behind a covered lens or a lost connection, once what was seen is scored."""

@@ -1,49 +1,132 @@
-"""The engine's thread: requests of all cameras, one at a time, first come first served."""
+"""The engine's thread: requests of all cameras, answered together, as many at a time as wait for it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+from streamspike.clock import Clock, SystemClock
+from streamspike.config import EngineConfig
 from streamspike.core import Assessment, Engine, Request
-from streamspike.errors import EngineError
+from streamspike.engine.scheduler import Scheduler, Ticket
+from streamspike.errors import EngineError, RequestShed, StreamspikeError
 from streamspike.stats import EngineStats
 
 
 class InferenceService:
-    """Use as a context manager. Each camera has at most one request here, so the queue is bounded by their number."""
+    """Use as a context manager. Each camera has at most one request waiting, so the queue is bounded by their number.
 
-    def __init__(self, engine: Engine, stats: EngineStats) -> None:
+    A step is taken as soon as the engine is free, with whoever waits by then; nobody is waited for. While one step runs
+    the next one gathers: a busy engine gets full batches by itself, and one that keeps up has nothing to gain from
+    delaying an answer that it could give now.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stats: EngineStats,
+        config: EngineConfig = EngineConfig(),  # noqa: B008  # frozen
+        clock: Clock = SystemClock(),  # noqa: B008  # has no state
+    ) -> None:
         self.name = engine.name
         self.stats = stats
         self._engine = engine
+        self._clock = clock
+        self._scheduler = Scheduler(config, stats)
+        self._answers: dict[Ticket, asyncio.Future[Assessment]] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._submitted = asyncio.Event()
+        self._closing = False
+        self._unheard_bug: BaseException | None = None
 
-    async def assess(self, request: Request) -> Assessment:
-        """The engine's answer; raises EngineError. The loop goes on meanwhile."""
+    async def assess(self, request: Request, priority: int = 0) -> Assessment:
+        """The engine's answer; the loop goes on meanwhile. When cancelled, the answers of others are not touched.
+
+        Args:
+            priority: 0 for none; a higher one is served first, as long as nobody waits too long for it.
+
+        Raises:
+            EngineError: the model failed at this request.
+            RequestShed: the model is too busy; ask about a newer segment.
+        """
+        if self._serving.done():
+            raise RuntimeError("nobody serves requests any more")
         self.stats.requests += 1
         self.stats.queued_requests += 1
+        ticket = self._scheduler.submit(request, priority, self._clock.monotonic())
+        answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
+        self._answers[ticket] = answer
+        self._submitted.set()
         try:
-            loop = asyncio.get_running_loop()
-            assessment = await loop.run_in_executor(self._thread, self._engine.assess, request)
-        except EngineError:
-            self.stats.failed_requests += 1
-            self.stats.degraded = True
-            raise
+            return await answer
         finally:
             self.stats.queued_requests -= 1
-        self.stats.degraded = False
-        self.stats.segments += 1
-        self.stats.sampled_requests += assessment.sampled
-        self.stats.add_stages(dict(assessment.stage_seconds))
-        return assessment
+            self._scheduler.withdraw(ticket)
+            del self._answers[ticket]
 
     async def __aenter__(self) -> InferenceService:
+        self._serving = asyncio.create_task(self._serve(), name="inference")
+        self._serving.add_done_callback(self._end_callers)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A request that runs cannot be interrupted; shutting down waits for it off the loop.
-        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
+        self._closing = True
+        self._submitted.set()
+        # A step that runs cannot be interrupted; its answers still reach their callers.
+        await asyncio.wait([self._serving])
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._unheard_bug is not None:
+            raise self._unheard_bug
+
+    async def _serve(self) -> None:
+        """Take step after step until closed. What it raises is a bug."""
+        loop = asyncio.get_running_loop()
+        while not self._closing:
+            step = self._scheduler.next_step(self._clock.monotonic())
+            for ticket in step.skipped:
+                self._refuse(ticket, RequestShed(f"no time for segment {ticket.request.index} of {ticket.camera_id}"))
+            if step.tickets:
+                answers = await loop.run_in_executor(self._thread, self._engine.assess_batch, step.requests)
+                self._settle(step.tickets, answers)
+            else:
+                self._submitted.clear()
+                await self._submitted.wait()
+
+    def _settle(self, tickets: Sequence[Ticket], answers: Sequence[Assessment | Exception]) -> None:
+        self.stats.degraded = all(isinstance(answer, EngineError) for answer in answers)
+        for ticket, answer in zip(tickets, answers, strict=True):
+            if isinstance(answer, EngineError):
+                self.stats.failed_requests += 1
+                self._refuse(ticket, answer)
+            elif isinstance(answer, Exception):
+                raise answer
+            else:
+                self._resolve(ticket, answer)
+
+    def _resolve(self, ticket: Ticket, assessment: Assessment) -> None:
+        self.stats.segments += 1
+        self.stats.sampled_requests += assessment.sampled
+        self.stats.add_stages(dict(assessment.stage_seconds))
+        answer = self._answers.get(ticket)
+        if answer is not None and not answer.done():  # else its caller was cancelled
+            answer.set_result(assessment)
+
+    def _refuse(self, ticket: Ticket, error: StreamspikeError) -> None:
+        answer = self._answers.get(ticket)
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+
+    def _end_callers(self, serving: asyncio.Task[None]) -> None:
+        """Nobody waits for ever. A bug is raised to one caller, as one is enough to stop the process; others end."""
+        waiting = [answer for answer in self._answers.values() if not answer.done()]
+        bug = None if serving.cancelled() else serving.exception()
+        if bug is not None and waiting:
+            waiting.pop(0).set_exception(bug)
+        else:
+            self._unheard_bug = bug
+        for answer in waiting:
+            answer.cancel()

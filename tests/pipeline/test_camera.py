@@ -15,7 +15,7 @@ import pytest
 from streamspike.clock import SystemClock
 from streamspike.config import Config
 from streamspike.core import Assessment, CameraState, Engine, Frame, Observation, Request, Sink
-from streamspike.errors import SourceError
+from streamspike.errors import RequestShed, SourceError
 from streamspike.outputs.keyframes import decode_keyframe
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.inference import InferenceService
@@ -97,6 +97,44 @@ async def test_a_failing_model_is_counted_and_the_stream_goes_on(
     assert [len(request.window) for request in engine.requests] == list(range(8))
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 2, "one line for each time the model goes down, not one per segment"
+
+
+class WatchedInference(InferenceService):
+    """Has no time at the segments it is told; remembers with which priority each one came."""
+
+    def __init__(self, engine: Engine, sheds_at: Sequence[int] = ()) -> None:
+        super().__init__(engine, EngineStats())
+        self.priorities: list[int] = []
+        self._sheds_at = sheds_at
+
+    async def assess(self, request: Request, priority: int = 0) -> Assessment:
+        self.priorities.append(priority)
+        if request.index in self._sheds_at:
+            raise RequestShed("no time")
+        return await super().assess(request, priority)
+
+
+async def test_what_the_model_has_no_time_for_is_counted_and_the_stream_goes_on(
+    monkeypatch: pytest.MonkeyPatch, config: Config, caplog: pytest.LogCaptureFixture
+) -> None:
+    play(monkeypatch, moving_frames(8))
+    sink, engine = RecordingSink(), FakeEngine()
+    async with WatchedInference(engine, sheds_at=[2, 3]) as inference, asyncio.timeout(30):
+        pipeline = make_pipeline(config, inference, sink)
+        await pipeline.run()
+    assert sink.indices == [0, 1, 4, 5, 6, 7]
+    assert pipeline.stats.dropped_segments == {"skipped": 2}
+    assert [len(request.window) for request in engine.requests] == [0, 1, 4, 5, 6, 7], "it was seen all the same"
+    assert not caplog.records
+
+
+async def test_a_camera_has_priority_while_its_event_goes_on(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
+    play(monkeypatch, moving_frames(10))
+    sink = RecordingSink()
+    async with WatchedInference(FakeEngine(surprising_at(4, 5))) as inference, asyncio.timeout(30):
+        await make_pipeline(config, inference, sink).run()
+    assert sink.phases == ["start", "end"]
+    assert inference.priorities == [0, 0, 0, 0, 0, 1, 1, 1, 0, 0], "it starts with segment 4 and ends two after 5"
 
 
 async def test_still_segments_are_left_out_only_while_others_wait(
@@ -246,6 +284,9 @@ class HeldEngine:
         if request.index == self._held_index:
             assert self.release.wait(20)
         return self._inner.assess(request)
+
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        return [self.assess(request) for request in requests]
 
 
 async def test_what_was_seen_before_the_loss_still_belongs_to_the_event(
