@@ -13,7 +13,8 @@ from streamspike import __version__
 from tests.support.checkpoints import save_checkpoint
 from tests.support.cli import Call, make_call
 from tests.support.clips import truncate, write_clip
-from tests.support.mosquitto import Mosquitto, free_port
+from tests.support.mosquitto import Mosquitto
+from tests.support.servers import free_port
 
 COMMANDS = ["watch", "score", "check", "demo", "world render", "refine pretrain", "bench surprise"]
 PASSWORD = "pa55word"

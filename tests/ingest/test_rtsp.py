@@ -9,6 +9,7 @@ import logging
 import socket
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import pytest
@@ -21,6 +22,7 @@ from streamspike.stats import CameraStats
 from tests.ingest.harness import Rig, camera_for, make_rig, open_quickly, wait_until
 from tests.support.clips import encode, paint, paint_many
 from tests.support.rtsp import RtspServer
+from tests.support.servers import make_certificate
 
 LOGIN = ("joe", "pa55/w@rd")
 ENCODED = "pa55%2Fw%40rd"
@@ -54,6 +56,14 @@ def test_frames_come_over_both_transports_after_a_digest_login(camera: RtspServe
     assert [frame.stream_seconds for frame in frames] == pytest.approx([n / 20 for n in range(8)], abs=0.002)
     assert frames[0].render().pixels.shape == (120, 160, 3)
     assert (stats.corrupt_frames, stats.bad_packets, stats.time_repairs.total()) == (0, 0, 0)
+
+
+def test_rtsps_cameras_are_read_whose_certificate_nobody_signed(tmp_path: Path) -> None:
+    with RtspServer(login=("joe", "pa55word"), certificate=make_certificate(tmp_path)) as server:
+        assert server.url.startswith("rtsps://")
+        source = open_quickly(server.url, CameraStats())
+        assert [frame.render().pixels.shape for frame in itertools.islice(source, 4)] == [(120, 160, 3)] * 4
+        source.close()
 
 
 @pytest.mark.parametrize(

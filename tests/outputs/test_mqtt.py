@@ -22,7 +22,8 @@ from streamspike.outputs.mqtt import MAX_QUEUED_SURPRISES, MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
 from tests.support.messages import NOON, end_of, make_event, make_observation
-from tests.support.mosquitto import Mosquitto, free_port
+from tests.support.mosquitto import Mosquitto
+from tests.support.servers import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -12,8 +12,8 @@ from streamspike.errors import EngineError, SourceError
 from streamspike.pipeline.scoring import Scored, VideoScorer
 from tests.support.clips import write_clip
 from tests.support.fake_engine import CALM, STARTLING, FakeEngine, surprising_at
-from tests.support.mosquitto import free_port
 from tests.support.pipeline import MILD, quick_config
+from tests.support.servers import free_port
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from streamspike.stats import EngineStats
 from tests.support.clips import write_clip
 from tests.support.fake_engine import CALM, Answer, FakeEngine, surprising_at
 from tests.support.messages import make_event
-from tests.support.mosquitto import free_port
 from tests.support.pipeline import RecordingSink, quick_config
+from tests.support.servers import free_port
 
 
 @dataclass

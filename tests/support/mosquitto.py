@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,24 +19,9 @@ import aiomqtt
 import pytest
 
 from streamspike.config import MqttConfig
+from tests.support.servers import binary, free_port, make_certificate
 
-SEARCH_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 CONNECT_SECONDS = 5.0
-
-
-def binary(name: str) -> str:
-    """Its full path; fails the test when it is not installed."""
-    path = shutil.which(name, path=SEARCH_PATH)
-    if path is None:
-        package = "openssl" if name == "openssl" else "mosquitto"
-        pytest.fail(f"{name} is not installed; these tests need a real broker: apt-get install {package}")
-    return path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Mosquitto:
@@ -65,7 +49,7 @@ class Mosquitto:
         assert self._process is None
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [binary("mosquitto"), "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
+                [binary("mosquitto", "mosquitto"), "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
             )
         give_up = time.monotonic() + CONNECT_SECONDS
         while True:
@@ -128,7 +112,9 @@ class Mosquitto:
         if self.login:
             passwords = self.folder / "passwd"
             subprocess.run(
-                [binary("mosquitto_passwd"), "-b", "-c", str(passwords), *self.login], check=True, capture_output=True
+                [binary("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), *self.login],
+                check=True,
+                capture_output=True,
             )
             lines.append(f"password_file {passwords}")
         if persistent:
@@ -138,10 +124,7 @@ class Mosquitto:
             lines += ["autosave_interval 1", "autosave_on_changes true"]
         lines.append(f"listener {self.port} 127.0.0.1")
         if self.ca_file:
-            key = self.folder / "key.pem"
-            make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-            subject = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(self.ca_file)]
-            subprocess.run([binary("openssl"), *make.split(), *subject], check=True, capture_output=True)
+            _, key = make_certificate(self.folder)
             lines += [f"cafile {self.ca_file}", f"certfile {self.ca_file}", f"keyfile {key}"]
         (self.folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 

@@ -11,9 +11,11 @@ import base64
 import hashlib
 import re
 import secrets
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from itertools import chain, cycle
+from pathlib import Path
 from random import Random
 from types import TracebackType
 
@@ -32,6 +34,7 @@ class RtspServer:
         login: (user, password) for digest authentication.
         drop_rate: share of RTP packets that are lost.
         max_rtp_bytes: payload of a packet; with little, a small picture takes many packets that can be lost.
+        certificate: files of a certificate and its key; with them the server speaks RTSPS.
     """
 
     def __init__(
@@ -44,13 +47,19 @@ class RtspServer:
         max_rtp_bytes: int = 1200,
         path: str = "/cam",
         seed: int = 0,
+        certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self.fps = fps
         self.login = login
         self.drop_rate = drop_rate
         self.max_rtp_bytes = max_rtp_bytes
         self.path = path
+        self.scheme = "rtsps" if certificate else "rtsp"
         self.port = 0
+        self._tls: ssl.SSLContext | None = None
+        if certificate:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*certificate)
         self.num_logins_refused = 0
         self._units: Iterator[AccessUnit] = cycle(units or encode(paint_many(40), fps=fps, gop=5))
         self._random = Random(seed)
@@ -65,10 +74,10 @@ class RtspServer:
     @property
     def url(self) -> str:
         """Of the stream, with the login."""
-        return self.url_for(*self.login) if self.login else f"rtsp://127.0.0.1:{self.port}{self.path}"
+        return self.url_for(*self.login) if self.login else f"{self.scheme}://127.0.0.1:{self.port}{self.path}"
 
     def url_for(self, user: str, password: str) -> str:
-        return f"rtsp://{user}:{password}@127.0.0.1:{self.port}{self.path}"
+        return f"{self.scheme}://{user}:{password}@127.0.0.1:{self.port}{self.path}"
 
     @property
     def num_clients(self) -> int:
@@ -117,7 +126,7 @@ class RtspServer:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(5)  # type: ignore[arg-type]
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _kill(self) -> None:
@@ -197,7 +206,7 @@ class _Session:
             extra = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"
         elif not self._may(method, headers.get("authorization", "")):
             status, extra = "401 Unauthorized", f'WWW-Authenticate: Digest realm="camera", nonce="{self._nonce}"\r\n'
-        elif not re.sub(r"^rtsp://[^/]*", "", url).startswith(self._server.path):
+        elif not re.sub(r"^rtsps?://[^/]*", "", url).startswith(self._server.path):
             status = "404 Not Found"
         elif method == "DESCRIBE":
             body = _describe(self._server.first).encode()
