@@ -1,7 +1,8 @@
 """Loads a Video-LLM: finds the folder, checks what is in it, says what is wrong with it.
 
-Qwen2.5-VL and Qwen3-VL architectures, from the package (`nano`), a local folder or the Hugging Face hub. Weights are
-safetensors only, remote code is never run, and every weight must be present: transformers would fill in random ones.
+Qwen2.5-VL and Qwen3-VL architectures, from the package (`nano`), a local folder or the Hugging Face hub, or with
+random weights (`random:...`, see `shapes.py`). Weights are safetensors only, remote code is never run, and every weight
+must be present: transformers would fill in random ones.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from streamspike.belief.prompts import END
 from streamspike.config import ModelConfig
 from streamspike.engine import attention
 from streamspike.engine.layout import Layout, SpecialIds
+from streamspike.engine.shapes import build_random, is_random, random_version
 from streamspike.engine.vision import FrameSpec
 from streamspike.errors import ModelError
 
@@ -27,6 +29,7 @@ NANO = "nano"
 
 _CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+ATTENTION = {"text_config": attention.NAME, "vision_config": "sdpa"}
 DEFAULT_STATISTICS = {"qwen2_5_vl": _CLIP, "qwen3_vl": _HALF}
 """Family (config.model_type) to the mean and std its processors have when no file says otherwise."""
 
@@ -57,9 +60,11 @@ def load_model(config: ModelConfig) -> LoadedModel:
     """
     from transformers import AutoConfig
 
-    source = _locate(config.name)
     if config.threads:
         torch.set_num_threads(config.threads)
+    if is_random(config.name):
+        return _load_random(config)
+    source = _locate(config.name)
     try:
         described = AutoConfig.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
@@ -69,21 +74,37 @@ def load_model(config: ModelConfig) -> LoadedModel:
         raise ModelError(f"{config.name} is of type {family!r}; streamspike runs {' and '.join(DEFAULT_STATISTICS)}")
     device = choose_device(config.device)
     tokenizer = _load_tokenizer(config.name, source)
-    layout = _build_layout(config.name, tokenizer, timestamps=family == "qwen3_vl")
-    model = _load_weights(config.name, source, choose_dtype(config.dtype, device)).to(device).eval()
+    layout = _build_layout(config.name, tokenizer, family)
+    model = _load_weights(config.name, source, choose_dtype(config.dtype, device)).to(device)
     frames = read_frame_spec(config.name, source, family, described.vision_config)
+    # A folder's name, not its path: events leave the machine.
+    name = f"{Path(source).name if Path(source).is_dir() else source}@{_version(source, model)}"
+    return _assemble(config, name, model, tokenizer, layout, frames)
+
+
+def _load_random(config: ModelConfig) -> LoadedModel:
+    device = choose_device(config.device)
+    model, tokenizer = build_random(config.name, device, choose_dtype(config.dtype, device), ATTENTION)
+    family = str(model.config.model_type)
+    layout = _build_layout(config.name, tokenizer, family)
+    frames = _frame_spec(family, model.config.vision_config, {})
+    return _assemble(config, f"{config.name}@{random_version(model)}", model, tokenizer, layout, frames)
+
+
+def _assemble(
+    config: ModelConfig, name: str, model: Any, tokenizer: Any, layout: Layout, frames: FrameSpec
+) -> LoadedModel:
     if config.frame_height_px or config.frame_width_px:
         frames = replace(frames, height_px=config.frame_height_px, width_px=config.frame_width_px)
     return LoadedModel(
-        # A folder's name, not its path: events leave the machine.
-        name=f"{Path(source).name if Path(source).is_dir() else source}@{_version(source, model)}",
-        family=family,
-        model=model,
+        name=name,
+        family=str(model.config.model_type),
+        model=model.eval(),
         tokenizer=tokenizer,
         layout=layout,
         frames=frames,
         suppressed=_suppressed_ids(tokenizer, layout.special.end, int(model.get_output_embeddings().weight.shape[0])),
-        device=device,
+        device=model.device,
     )
 
 
@@ -115,14 +136,23 @@ def read_frame_spec(name: str, source: str, family: str, vision: Any) -> FrameSp
         ModelError: the processor's files and the weights disagree about the patches.
     """
     values = _processor_values(source)
-    geometry = {
+    for key, expected in _geometry(vision).items():
+        if int(values.get(key, expected)) != expected:
+            raise ModelError(f"{name}: the processor says {key} {values[key]}, the model's config says {expected}")
+    return _frame_spec(family, vision, values)
+
+
+def _geometry(vision: Any) -> dict[str, int]:
+    """As the processor's files name it."""
+    return {
         "patch_size": int(vision.patch_size),
         "temporal_patch_size": int(vision.temporal_patch_size),
         "merge_size": int(vision.spatial_merge_size),
     }
-    for key, expected in geometry.items():
-        if int(values.get(key, expected)) != expected:
-            raise ModelError(f"{name}: the processor says {key} {values[key]}, the model's config says {expected}")
+
+
+def _frame_spec(family: str, vision: Any, values: Mapping[str, Any]) -> FrameSpec:
+    geometry = _geometry(vision)
     mean, std = DEFAULT_STATISTICS[family]
     size = values.get("size") or {}
     return FrameSpec(
@@ -194,7 +224,7 @@ def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation={"text_config": attention.NAME, "vision_config": "sdpa"},
+            attn_implementation=ATTENTION,
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -205,7 +235,7 @@ def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
     return model
 
 
-def _build_layout(name: str, tokenizer: Any, timestamps: bool) -> Layout:
+def _build_layout(name: str, tokenizer: Any, family: str) -> Layout:
     def find(token: str) -> int:
         ids: list[int] = tokenize(token)
         if len(ids) != 1:
@@ -217,7 +247,7 @@ def _build_layout(name: str, tokenizer: Any, timestamps: bool) -> Layout:
         return ids
 
     special = SpecialIds(find("<|vision_start|>"), find("<|video_pad|>"), find("<|vision_end|>"), find(END))
-    return Layout(tokenize, special, timestamps)
+    return Layout(tokenize, special, timestamps=family == "qwen3_vl")
 
 
 def _suppressed_ids(tokenizer: Any, end: int, num_logits: int) -> tuple[int, ...]:
