@@ -52,12 +52,10 @@ def encode_segments(
     """Features of each segment's frame blocks. Attention is within a temporal patch, so a block stands for itself."""
     if not segments:
         return []
-    patches = torch.cat([preprocess(frames, loaded.frames, size) for frames in segments])
+    patches = torch.cat([preprocess(frames, loaded.frames, size, loaded.device) for frames in segments])
     counts = [loaded.frames.num_blocks(len(frames)) for frames in segments]
     grid = torch.tensor([[1, *loaded.frames.patch_grid(size)]] * sum(counts))
-    output = loaded.model.model.get_video_features(
-        patches.to(loaded.device), video_grid_thw=grid.to(loaded.device), return_dict=True
-    )
+    output = loaded.model.model.get_video_features(patches, video_grid_thw=grid.to(loaded.device), return_dict=True)
     levels = output.deepstack_features if loaded.family == "qwen3_vl" else []
     blocks = [
         BlockFeatures(tokens, tuple(level[number] for level in levels))

@@ -29,7 +29,8 @@ NANO = "nano"
 
 _CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-ATTENTION = {"text_config": attention.NAME, "vision_config": "sdpa"}
+LENGTH_DEPENDENT = ("dynamic", "longrope")
+"""Rotary embeddings whose angles depend on how long the whole row is."""
 DEFAULT_STATISTICS = {"qwen2_5_vl": _CLIP, "qwen3_vl": _HALF}
 """Family (config.model_type) to the mean and std its processors have when no file says otherwise."""
 
@@ -72,10 +73,11 @@ def load_model(config: ModelConfig) -> LoadedModel:
     family = str(described.model_type)
     if family not in DEFAULT_STATISTICS:
         raise ModelError(f"{config.name} is of type {family!r}; streamspike runs {' and '.join(DEFAULT_STATISTICS)}")
+    check_served(config.name, described)
     device = choose_device(config.device)
     tokenizer = _load_tokenizer(config.name, source)
     layout = _build_layout(config.name, tokenizer, family)
-    model = _load_weights(config.name, source, choose_dtype(config.dtype, device)).to(device)
+    model = _load_weights(config.name, source, device, choose_dtype(config.dtype, device)).to(device)
     frames = read_frame_spec(config.name, source, family, described.vision_config)
     # A folder's name, not its path: events leave the machine.
     name = f"{Path(source).name if Path(source).is_dir() else source}@{_version(source, model)}"
@@ -84,7 +86,7 @@ def load_model(config: ModelConfig) -> LoadedModel:
 
 def _load_random(config: ModelConfig) -> LoadedModel:
     device = choose_device(config.device)
-    model, tokenizer = build_random(config.name, device, choose_dtype(config.dtype, device), ATTENTION)
+    model, tokenizer = build_random(config.name, device, choose_dtype(config.dtype, device), choose_attention(device))
     family = str(model.config.model_type)
     layout = _build_layout(config.name, tokenizer, family)
     frames = _frame_spec(family, model.config.vision_config, {})
@@ -108,6 +110,35 @@ def _assemble(
     )
 
 
+def check_served(name: str, described: Any) -> None:
+    """Refuse what the family allows and the engine would get wrong.
+
+    Raises:
+        ModelError: with a sentence that names the setting.
+    """
+    text, vision = described.text_config, described.vision_config
+    if getattr(text, "use_sliding_window", False):
+        raise ModelError(
+            f"{name}: its text_config uses sliding-window attention; the engine shows a branch all of its past"
+        )
+    rope_type = (text.rope_parameters or {}).get("rope_type", "default")
+    if rope_type in LENGTH_DEPENDENT:
+        raise ModelError(
+            f"{name}: its text_config has {rope_type!r} rotary embeddings, which change with the length of the prompt; "
+            "cached keys would be wrong"
+        )
+    if vision.out_hidden_size != text.hidden_size:
+        raise ModelError(
+            f"{name}: its vision_config makes tokens of width {vision.out_hidden_size}, its text_config reads "
+            f"{text.hidden_size}"
+        )
+    levels = len(getattr(vision, "deepstack_visual_indexes", None) or ())
+    if levels > text.num_hidden_layers:
+        raise ModelError(
+            f"{name}: its vision_config has {levels} deepstack levels for {text.num_hidden_layers} language layers"
+        )
+
+
 def choose_device(name: str) -> torch.device:
     """`auto` is the first GPU, or the CPU without one."""
     if name == "auto":
@@ -127,6 +158,15 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     dtype: torch.dtype = getattr(torch, name)
     return dtype
+
+
+def choose_attention(device: torch.device) -> dict[str, str]:
+    """`attn_implementation` by tower. The language model's rows need masks that flash-attn does not know; the vision
+    tower's patches see each other in runs, which is what it is fastest at."""
+    from transformers.utils import is_flash_attn_2_available
+
+    flash = device.type == "cuda" and is_flash_attn_2_available()
+    return {"text_config": attention.NAME, "vision_config": "flash_attention_2" if flash else "sdpa"}
 
 
 def read_frame_spec(name: str, source: str, family: str, vision: Any) -> FrameSpec:
@@ -212,7 +252,7 @@ def _load_tokenizer(name: str, source: str) -> Any:
         raise ModelError(f"{name} has no usable tokenizer: {_first_line(error)}") from error
 
 
-def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
+def _load_weights(name: str, source: str, device: torch.device, dtype: torch.dtype) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
     from transformers.utils import logging
@@ -224,7 +264,7 @@ def _load_weights(name: str, source: str, dtype: torch.dtype) -> Any:
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation=ATTENTION,
+            attn_implementation=choose_attention(device),
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -124,12 +124,18 @@ def stack_frames(frames: Sequence[Pixels]) -> Tensor:
     return torch.from_numpy(np.stack([np.transpose(pixels, (2, 0, 1)) for pixels in frames]))
 
 
-def preprocess(frames: Sequence[Pixels], spec: FrameSpec, size: FrameSize | None = None) -> Tensor:
+def preprocess(
+    frames: Sequence[Pixels],
+    spec: FrameSpec,
+    size: FrameSize | None = None,
+    device: torch.device = torch.device("cpu"),  # noqa: B008  # has no state
+) -> Tensor:
     """The frames of one segment as patches.
 
     Args:
         frames: (height, width, 3) uint8 each; an odd last one is repeated to fill its temporal patch.
         size: what the stream's frames are resized to; None: what the first frame asks for.
+        device: where they are normalised and cut; frames go there as bytes, a quarter of their patches.
 
     Returns:
         (num_blocks * num_patches, 3 * temporal_patch * patch_px * patch_px) float32, block by
@@ -143,6 +149,9 @@ def preprocess(frames: Sequence[Pixels], spec: FrameSpec, size: FrameSize | None
         resized = torch.cat([resize(stack_frames([pixels]), size) for pixels in frames])
     missing = spec.num_blocks(len(frames)) * spec.temporal_patch - len(frames)
     resized = torch.cat([resized, resized[-1:].expand(missing, -1, -1, -1)])
+    if device.type == "cuda":
+        resized = resized.pin_memory()
+    resized = resized.to(device, non_blocking=True)
     blocks = normalise(resized, spec).reshape(
         -1, spec.temporal_patch, *resized.shape[1:]
     )  # (num_blocks, temporal, ...)

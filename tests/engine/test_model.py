@@ -76,6 +76,31 @@ def test_another_architecture_is_refused_by_name(checkpoint: Path) -> None:
         load(checkpoint)
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("text_config", "use_sliding_window", True, "sliding-window attention"),
+        (
+            "text_config",
+            "rope_parameters",
+            {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4},
+            "'dynamic' rotary",
+        ),
+        ("vision_config", "out_hidden_size", 48, "tokens of width 48, its text_config reads 32"),
+        ("vision_config", "deepstack_visual_indexes", [0, 1, 1], "3 deepstack levels for 2 language layers"),
+    ],
+)
+def test_what_the_engine_would_get_wrong_is_refused_with_a_sentence(
+    checkpoint: Path, section: str, key: str, value: object, message: str
+) -> None:
+    path = checkpoint / "config.json"
+    config = json.loads(path.read_text())
+    config[section][key] = value
+    path.write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=message):
+        load(checkpoint)
+
+
 def test_a_config_that_is_not_json_is_refused(checkpoint: Path) -> None:
     (checkpoint / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelError, match="cannot read the model"):
