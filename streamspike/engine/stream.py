@@ -2,15 +2,21 @@
 
 Segments are known by the identity of their pixel arrays, which are held so that an identity cannot be used twice. What
 is not known is encoded; what does not continue the prefix makes it start again. Forgetting costs time, never a number.
+
+A window that slides is filled again from its features, or slid in place: the oldest blocks are evicted and the others
+move to the positions they would have anyway. That is an approximation from the second layer on, where the surviving
+blocks still know what stood before them. A slid prefix is therefore only ever continued or filled again, never cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import is_
 
-from streamspike.core import Pixels
-from streamspike.engine.cache import PrefixCache
+from streamspike.core import Pixels, Scores
+from streamspike.engine.cache import Frequencies, PrefixCache
 from streamspike.engine.forward import BlockFeatures, Row
 from streamspike.engine.layout import Layout, Span, join_spans
 from streamspike.engine.vision import FrameSize
@@ -48,7 +54,11 @@ class _Known:
 class Stream:
     """One camera's memory. Bounded by the window: `keep_only` forgets all other segments."""
 
-    def __init__(self, geometry: Geometry, num_layers: int) -> None:
+    def __init__(self, geometry: Geometry, num_layers: int, inv_freq: Frequencies | None = None) -> None:
+        """
+        Args:
+            inv_freq: of the language model's rotary embedding; a stream without it cannot slide.
+        """
         self.geometry = geometry
         self.cache = PrefixCache(num_layers)
         self.answers: frozenset[tuple[int, ...]] = frozenset()
@@ -58,9 +68,23 @@ class Stream:
         self.caption = ""
         self.captions: tuple[tuple[int, ...], ...] = ()
         """Token ids of the last different ones as the model wrote them, the newest first."""
+        self.slides_since_refill = 0
+        """0: the prefix is exact."""
+        self._inv_freq = inv_freq
         self._known: dict[tuple[int, ...], _Known] = {}
         self._held: list[BlockFeatures] = []
         self._ends: list[Boundary] = []  # of the header, then of each block held
+
+    @property
+    def cache_bytes(self) -> int:
+        """Allocated for keys and values, and in a stream that slides for keys as they were written."""
+        return self.cache.storage_bytes
+
+    @property
+    def feature_bytes(self) -> int:
+        blocks = (block for known in self._known.values() for block in known.blocks)
+        parts = (part for block in blocks for part in (block.tokens, *block.deepstack))
+        return sum(part.numel() * part.element_size() for part in parts)
 
     def blocks_of(self, frames: Frames) -> tuple[BlockFeatures, ...] | None:
         """Features of a segment, if it is known."""
@@ -68,8 +92,11 @@ class Stream:
         return known.blocks if known else None
 
     def learn(self, frames: Frames, blocks: Sequence[BlockFeatures]) -> None:
-        """Remember a segment's features."""
-        self._known[tuple(map(id, frames))] = _Known(frames, tuple(blocks))
+        """Remember a segment's features: copies, as the vision tower's are views that keep a whole batch alive."""
+        copies = tuple(
+            BlockFeatures(block.tokens.clone(), tuple(level.clone() for level in block.deepstack)) for block in blocks
+        )
+        self._known[tuple(map(id, frames))] = _Known(frames, copies)
 
     def keep_only(self, segments: Sequence[Frames]) -> None:
         """Forget all segments but these."""
@@ -87,20 +114,37 @@ class Stream:
         """Where the first blocks of the prefix end."""
         return self._ends[num_blocks]
 
+    def refill_due(self, every: int) -> bool:
+        """Whether one more slide would be the `every`-th, whose place a refill takes. With 1 always: never slide."""
+        return self.slides_since_refill + 1 >= every
+
     def align(
-        self, layout: Layout, grid: tuple[int, int], blocks: Sequence[BlockFeatures], block_seconds: Sequence[float]
+        self,
+        layout: Layout,
+        grid: tuple[int, int],
+        blocks: Sequence[BlockFeatures],
+        block_seconds: Sequence[float],
+        *,
+        slide: bool = False,
     ) -> Row | None:
         """Make the prefix that of `blocks`: cut it where it differs, and say what must be run to complete it.
 
-        The cache is truncated at once; whoever calls must run the row, or drop the stream.
+        The cache is changed at once; whoever calls must run the row, or drop the stream.
 
         Args:
             grid: (rows, columns) of video tokens.
-            block_seconds: the time each block shows.
+            block_seconds: the time each block shows. A block that slid keeps the words it was written with.
+            slide: evict the oldest blocks in place if all others stay and new ones stand behind them. When that is
+                not so, and without `slide`, a prefix that has slid is filled again from the header on.
 
         Returns:
             What the cache lacks; None if it lacks nothing.
         """
+        num_gone = self._num_gone(blocks) if slide else None
+        if num_gone:
+            self._evict(num_gone)
+        elif num_gone is None and self.slides_since_refill:
+            self._held, self.slides_since_refill = [], 0
         # Positions and times follow from a block's place, so the prefix stands as far as the blocks are the same ones.
         same = 0
         while same < min(len(self._held), len(blocks)) and self._held[same] is blocks[same]:
@@ -119,6 +163,11 @@ class Stream:
         self._held = list(blocks)
         return Row(join_spans(spans), tuple(blocks[same:])) if spans else None
 
+    def drop_keys(self) -> None:
+        """Free keys and values; the next request fills the prefix again from the features, which stay."""
+        self.cache = PrefixCache(len(self.cache.layers))
+        self._held, self._ends, self.slides_since_refill = [], [], 0
+
     def close(self) -> None:
         """Forget the branches: the cache holds the prefix and nothing else."""
         self.cache.truncate(self._ends[-1].num_tokens)
@@ -126,9 +175,48 @@ class Stream:
     def check_integrity(self) -> None:
         """Between requests the cache holds header and blocks, each of a known segment, with finite features."""
         self.cache.check_integrity()
-        assert len(self._ends) == len(self._held) + 1
-        assert self.cache.num_tokens == self._ends[-1].num_tokens, (self.cache.num_tokens, self._ends[-1])
         known = {id(block) for entry in self._known.values() for block in entry.blocks}
-        assert known == {id(block) for block in self._held}
         for block in self._held:
             assert all(bool(part.isfinite().all()) for part in (block.tokens, *block.deepstack))
+        if not self._ends:  # before the first request, and after `drop_keys`
+            assert not self._held and not self.slides_since_refill and self.cache.num_tokens == 0
+            return
+        assert known == {id(block) for block in self._held}
+        assert len(self._ends) == len(self._held) + 1
+        assert self.cache.num_tokens == self._ends[-1].num_tokens, (self.cache.num_tokens, self._ends[-1])
+        assert all(one.num_tokens < two.num_tokens for one, two in pairwise(self._ends))
+        assert all(one.next_position < two.next_position for one, two in pairwise(self._ends))
+
+    def _num_gone(self, blocks: Sequence[BlockFeatures]) -> int | None:
+        """How many of the oldest blocks must go for `blocks` to continue the others; None if they continue none."""
+        for num_gone in range(len(self._held)):
+            kept = self._held[num_gone:]
+            if len(kept) <= len(blocks) and all(map(is_, kept, blocks)):
+                return num_gone
+        return None
+
+    def _evict(self, num_blocks: int) -> None:
+        """Let the oldest blocks go and move the others to where they stood."""
+        assert self._inv_freq is not None, "this stream was not made to slide"
+        first, last = self._ends[0], self._ends[num_blocks]
+        num_tokens, advance = last.num_tokens - first.num_tokens, last.next_position - first.next_position
+        self.cache.evict(first.num_tokens, num_tokens)
+        self.cache.rotate(first.num_tokens, -advance, self._inv_freq)
+        del self._held[:num_blocks]
+        # From what is held, not from places: the words of a time may be more tokens than those of an earlier one.
+        kept = self._ends[num_blocks + 1 :]
+        self._ends[1:] = [Boundary(end.num_tokens - num_tokens, end.next_position - advance) for end in kept]
+        self.slides_since_refill += 1
+
+
+def drift_nats(slid: Sequence[Scores], refilled: Sequence[Scores]) -> float:
+    """How far slides led away: the largest difference of a log-probability, before or after, of the same hypotheses.
+
+    Args:
+        slid, refilled: of one request, scored on the slid prefix and on the same one filled again.
+    """
+    assert [score.text for score in slid] == [score.text for score in refilled]
+    pairs = list(zip(slid, refilled, strict=True))
+    before = [abs(one.log_prior - two.log_prior) for one, two in pairs]
+    after = [abs(one.log_posterior - two.log_posterior) for one, two in pairs]
+    return max([*before, *after], default=0.0)
