@@ -115,8 +115,8 @@ class Stream:
         return self._ends[num_blocks]
 
     def refill_due(self, every: int) -> bool:
-        """Whether one more slide would be the `every`-th, whose place a refill takes. With 1 always: never slide."""
-        return self.slides_since_refill + 1 >= every
+        """Whether it has slid that often; then align once without leave to slide."""
+        return self.slides_since_refill >= every
 
     def align(
         self,

@@ -190,19 +190,22 @@ def test_without_leave_to_slide_a_slid_window_is_filled_again_even_if_it_could_g
     assert_exact(window)
 
 
-def test_one_slide_in_so_many_is_a_refill() -> None:
+def test_a_refill_is_due_after_so_many_slides() -> None:
     window, num_run = moving(4), []
     for _ in range(8):
-        row = window.advance(4, slide=not window.stream.refill_due(4))
+        row = window.advance(4, slide=not window.stream.refill_due(3))
         num_run.append(len(row.blocks) if row else 0)
     assert num_run == [1, 1, 1, 4] * 2
     assert_exact(window)
 
 
-def test_a_refill_each_time_is_an_exact_window() -> None:
+def test_a_refill_of_the_same_blocks_follows_a_slide() -> None:
     window = moving(4)
     for _ in range(3):
-        window.advance(4, slide=not window.stream.refill_due(1))
+        window.advance(4, slide=True)
+        assert window.stream.refill_due(1)
+        row = window.request(window.shown, slide=False)
+        assert row is not None and len(row.blocks) == 4
         assert_exact(window)
 
 
