@@ -39,10 +39,12 @@ class InferenceService:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._submitted = asyncio.Event()
         self._closing = False
-        self._unheard_bug: BaseException | None = None
+        self._bug_was_heard = False
 
     async def assess(self, request: Request, priority: int = 0) -> Assessment:
         """The engine's answer; the loop goes on meanwhile. When cancelled, the answers of others are not touched.
+
+        A caller is cancelled when the service is closed before its request was taken up, or a bug stops the process.
 
         Args:
             priority: 0 for none; a higher one is served first, as long as nobody waits too long for it.
@@ -51,14 +53,14 @@ class InferenceService:
             EngineError: the model failed at this request.
             RequestShed: the model is too busy; ask about a newer segment.
         """
-        if self._serving.done():
-            raise RuntimeError("nobody serves requests any more")
         self.stats.requests += 1
         self.stats.queued_requests += 1
         ticket = self._scheduler.submit(request, priority, self._clock.monotonic())
         answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
         self._answers[ticket] = answer
         self._submitted.set()
+        if self._serving.done():
+            self._end_callers(self._serving)
         try:
             return await answer
         finally:
@@ -79,8 +81,8 @@ class InferenceService:
         # A step that runs cannot be interrupted; its answers still reach their callers.
         await asyncio.wait([self._serving])
         await asyncio.to_thread(self._thread.shutdown)
-        if self._unheard_bug is not None:
-            raise self._unheard_bug
+        if not self._bug_was_heard:
+            self._serving.result()
 
     async def _serve(self) -> None:
         """Take step after step until closed. What it raises is a bug."""
@@ -88,7 +90,7 @@ class InferenceService:
         while not self._closing:
             step = self._scheduler.next_step(self._clock.monotonic())
             for ticket in step.skipped:
-                self._refuse(ticket, RequestShed(f"no time for segment {ticket.request.index} of {ticket.camera_id}"))
+                self._reply(ticket, RequestShed(f"no time for segment {ticket.request.index} of {ticket.camera_id}"))
             if step.tickets:
                 answers = await loop.run_in_executor(self._thread, self._engine.assess_batch, step.requests)
                 self._settle(step.tickets, answers)
@@ -99,34 +101,31 @@ class InferenceService:
     def _settle(self, tickets: Sequence[Ticket], answers: Sequence[Assessment | Exception]) -> None:
         self.stats.degraded = all(isinstance(answer, EngineError) for answer in answers)
         for ticket, answer in zip(tickets, answers, strict=True):
-            if isinstance(answer, EngineError):
+            if isinstance(answer, Assessment):
+                self.stats.segments += 1
+                self.stats.sampled_requests += answer.sampled
+                self.stats.add_stages(dict(answer.stage_seconds))
+            elif isinstance(answer, EngineError):
                 self.stats.failed_requests += 1
-                self._refuse(ticket, answer)
-            elif isinstance(answer, Exception):
-                raise answer
             else:
-                self._resolve(ticket, answer)
+                raise answer
+            self._reply(ticket, answer)
 
-    def _resolve(self, ticket: Ticket, assessment: Assessment) -> None:
-        self.stats.segments += 1
-        self.stats.sampled_requests += assessment.sampled
-        self.stats.add_stages(dict(assessment.stage_seconds))
+    def _reply(self, ticket: Ticket, reply: Assessment | StreamspikeError) -> None:
         answer = self._answers.get(ticket)
-        if answer is not None and not answer.done():  # else its caller was cancelled
-            answer.set_result(assessment)
-
-    def _refuse(self, ticket: Ticket, error: StreamspikeError) -> None:
-        answer = self._answers.get(ticket)
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        if answer is None or answer.done():
+            return  # its caller was cancelled, perhaps in this very turn of the loop
+        if isinstance(reply, Assessment):
+            answer.set_result(reply)
+        else:
+            answer.set_exception(reply)
 
     def _end_callers(self, serving: asyncio.Task[None]) -> None:
-        """Nobody waits for ever. A bug is raised to one caller, as one is enough to stop the process; others end."""
+        """Nobody waits for ever. A bug is raised to one caller, which stops the process; the others would repeat it."""
         waiting = [answer for answer in self._answers.values() if not answer.done()]
         bug = None if serving.cancelled() else serving.exception()
-        if bug is not None and waiting:
+        if bug is not None and waiting and not self._bug_was_heard:
             waiting.pop(0).set_exception(bug)
-        else:
-            self._unheard_bug = bug
+            self._bug_was_heard = True
         for answer in waiting:
             answer.cancel()
