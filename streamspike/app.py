@@ -42,7 +42,7 @@ def load_engine(config: Config) -> Engine:
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
 
-    return IncrementalEngine(load_model(config.model), config.segment.seconds)
+    return IncrementalEngine(load_model(config.model), config.segment.seconds, config.engine)
 
 
 def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:

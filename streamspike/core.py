@@ -138,6 +138,8 @@ class Assessment:
     """The hypotheses were drawn anew for this request."""
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall time by stage: vision, prefill, sample, caption, score. The reference has other stages."""
+    drift_nats: float | None = None
+    """Fast windows: how far the prefix had drifted, where this request measured it by a refill."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,11 +84,15 @@ class EngineStats:
     shed_requests: Counter[str] = field(default_factory=Counter)
     """By reason: reuse (scored the last hypotheses instead of new ones), skip (given up)."""
     waiting_seconds: float = 0.0
-    """Summed over the requests that were batched or given up: from submission to the beginning of that step."""
+    """Summed over the requests that were batched or given up: from when their segment began to wait to that step."""
     longest_wait_seconds: float = 0.0
     """Gauge: the longest such wait in the last step."""
     stage_seconds: Counter[str] = field(default_factory=Counter)
     """Wall time by stage, summed: vision, sample, prior, posterior, verify, caption."""
+    refills: int = 0
+    """Fast windows: how often one was filled again and its drift measured."""
+    drift_nats: float = 0.0
+    """Gauge: the drift that was measured last."""
     queued_requests: int = 0
     """Gauge: waiting or being answered."""
     degraded: bool = False
@@ -98,3 +102,9 @@ class EngineStats:
         """Add the wall times of one request."""
         for stage, seconds in stage_seconds.items():
             self.stage_seconds[stage] += seconds  # type: ignore[assignment]  # a Counter of floats, on purpose
+
+    def add_drift(self, drift_nats: float | None) -> None:
+        """Note a drift, if it was measured."""
+        if drift_nats is not None:
+            self.refills += 1
+            self.drift_nats = drift_nats

@@ -13,17 +13,19 @@ forward of it is one of all of them:
 are not told apart.
 
 Exact: a window that slides is filled again from the features of its frames, because keys and values know what stood
-before them. Deviation from the reference: none but the order of floating-point sums.
+before them. Deviation from the reference: none but the order of floating-point sums. With `window: fast` it slides in
+place, which is not exact; every `refill_segments` slides it is filled again, and the difference is measured.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -31,19 +33,23 @@ import torch
 
 from streamspike.belief.hypotheses import distinct
 from streamspike.belief.prompts import NO, YES, parse_sentence
+from streamspike.config import EngineConfig
 from streamspike.core import Assessment, Request, Scores
 from streamspike.engine.decode import Nucleus
 from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
+from streamspike.engine.ledger import Ledger
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler, Question
-from streamspike.engine.stream import Frames, Geometry, Stream
+from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
 from streamspike.engine.vision import FrameSize
 from streamspike.engine.writer import CaptionWriter, HypothesisWriter, Writer, advance
 from streamspike.errors import EngineError
+
+logger = logging.getLogger(__name__)
 
 MAX_TOKENIZED = 4096
 """Texts whose token ids are remembered; hypotheses, questions and summaries come again."""
@@ -56,12 +62,14 @@ class IncrementalEngine:
         self,
         loaded: LoadedModel,
         segment_seconds: float = 1.0,
+        config: EngineConfig = EngineConfig(),  # noqa: B008  # frozen
         clock: Callable[[], float] = time.perf_counter,
-        max_streams: int = 64,
+        max_streams: int = 512,
         write_on_device: bool | None = None,
     ) -> None:
         """
         Args:
+            config: its window and its memory; the rest is the scheduler's.
             segment_seconds: length of a segment; read only by models that are told the time of each frame.
             clock: monotonic seconds, for the stage times.
             max_streams: cameras remembered; the one that was silent longest is forgotten first.
@@ -73,7 +81,9 @@ class IncrementalEngine:
         self._loaded = loaded
         self._segment_seconds = segment_seconds
         self._clock = clock
+        self._config = config
         self._max_streams = max_streams
+        self._ledger = Ledger(config.memory_bytes)
         on_device = loaded.device.type == "cuda" if write_on_device is None else write_on_device
         self._sampler = DeviceSampler(loaded) if on_device else None
         self._streams: OrderedDict[str, Stream] = OrderedDict()  # by camera, the longest silent first
@@ -86,11 +96,22 @@ class IncrementalEngine:
     @property
     def cache_bytes(self) -> int:
         """Keys and values allocated for all streams."""
-        return sum(stream.cache.storage_bytes for stream in self._streams.values())
+        return self._ledger.cache_bytes
+
+    @property
+    def feature_bytes(self) -> int:
+        """Features of the frames in all windows."""
+        return self._ledger.feature_bytes
+
+    @property
+    def evicted(self) -> Mapping[str, int]:
+        """Streams that had to give memory back, by reason; see `Ledger.evicted`."""
+        return self._ledger.evicted
 
     def forget(self) -> None:
         """Drop all that is remembered; call it after the model's weights changed."""
-        self._streams.clear()
+        for camera_id in list(self._streams):
+            self._drop(camera_id)
         if self._sampler:
             self._sampler.forget()
 
@@ -126,19 +147,38 @@ class IncrementalEngine:
     def _try(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         try:
             with torch.inference_mode():
-                return self._step(requests)
+                return self._measure_drift(requests, self._step(requests))
         except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
-            if self._sampler:
-                self._sampler.forget()
+            for request in requests:
+                self._drop(request.camera_id)
+            if isinstance(error, torch.OutOfMemoryError) and self._free():
+                return self._try(requests)
             if len(requests) > 1:
                 middle = len(requests) // 2
                 return self._try(requests[:middle]) + self._try(requests[middle:])
             (request,) = requests
-            return [_failure(self.name, request, error)]
+            failure = EngineError(f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}")
+            failure.__cause__ = error
+            return [failure]
+
+    def _free(self) -> bool:
+        """Give back all keys and values; features stay. False when there was nothing to give."""
+        held = self.cache_bytes
+        for camera_id, stream in self._streams.items():
+            stream.drop_keys()
+            self._ledger.settle(camera_id, 0, stream.feature_bytes)
+        self._ledger.evictions()
+        if self._sampler:
+            self._sampler.forget()
+        if self._loaded.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return held > 0
 
     def check_integrity(self) -> None:
         """Assert what holds between requests: streams within their bound, each cache as long as its prefix."""
         assert len(self._streams) <= self._max_streams
+        self._ledger.check_integrity()
+        assert self.cache_bytes == sum(stream.cache_bytes for stream in self._streams.values())
         with torch.inference_mode():
             for stream in self._streams.values():
                 stream.check_integrity()
@@ -168,21 +208,66 @@ class IncrementalEngine:
             self._score(turns)
         for turn in turns:
             answers[turn.number] = self._close(turn, turns)
+        self._evict()
         return [answer for answer in answers if answer is not None]
+
+    def _measure_drift(
+        self, requests: Sequence[Request], answers: list[Assessment | Exception]
+    ) -> list[Assessment | Exception]:
+        """Score once more, on prefixes filled again, where that is due; what is scored then is the answer."""
+        due = {
+            number: answer
+            for number, (request, answer) in enumerate(zip(requests, answers, strict=True))
+            if isinstance(answer, Assessment)
+            and answer.scores
+            and (stream := self._streams.get(request.camera_id))
+            and stream.refill_due(self._config.refill_segments)
+        }
+        if not due:
+            return answers
+        again = []
+        for number, slid in due.items():
+            self._streams[requests[number].camera_id].drop_keys()
+            texts = tuple(score.text for score in slid.scores)
+            again.append(replace(requests[number], hypotheses=texts, complete=False))
+        for (number, slid), refilled in zip(due.items(), self._step(again), strict=True):
+            if isinstance(refilled, Assessment):
+                stages = {**slid.stage_seconds, "refill": sum(refilled.stage_seconds.values())}
+                drift = drift_nats(slid.scores, refilled.scores)
+                logger.debug("camera %s drifted by %.2g nats", requests[number].camera_id, drift)
+                answers[number] = replace(slid, scores=refilled.scores, stage_seconds=stages, drift_nats=drift)
+            else:
+                answers[number] = refilled
+        return answers
 
     def _take(self, request: Request) -> Stream:
         """The camera's stream, out of the table: it comes back when the request has been answered, else it is gone."""
         size = self._loaded.frames.frame_size(*request.observation[0].shape[:2])
         geometry = Geometry(request.epoch, size, len(request.observation))
         stream = self._streams.pop(request.camera_id, None)
+        self._ledger.forget(request.camera_id)
         if stream is None or stream.geometry != geometry:
-            stream = Stream(geometry, self._loaded.model.config.text_config.num_hidden_layers)
+            language_model = self._loaded.model.model.language_model
+            stream = Stream(geometry, len(language_model.layers), language_model.rotary_emb.inv_freq)
         return stream
 
     def _keep(self, camera_id: str, stream: Stream) -> None:
         while len(self._streams) >= self._max_streams:
-            self._streams.popitem(last=False)
+            self._drop(next(iter(self._streams)))
         self._streams[camera_id] = stream
+        self._ledger.settle(camera_id, stream.cache_bytes, stream.feature_bytes)
+
+    def _drop(self, camera_id: str) -> None:
+        self._streams.pop(camera_id, None)
+        self._ledger.forget(camera_id)
+
+    def _evict(self) -> None:
+        """Come under the memory budget."""
+        for eviction in self._ledger.evictions():
+            if eviction.keep_features:
+                self._streams[eviction.camera_id].drop_keys()
+            else:
+                del self._streams[eviction.camera_id]
 
     def _encode(self, turns: Sequence[_Turn]) -> None:
         """Encode what is new to the streams, frames of one size together; forget what left the windows."""
@@ -207,7 +292,8 @@ class IncrementalEngine:
             raise EngineError(f"segments of {request.camera_id} have different numbers of frames")
         blocks = [*window, *observation]
         times = block_seconds(len(blocks) // len(observation), num_frames, frames.temporal_patch, self._segment_seconds)
-        extension = stream.align(layout, frames.token_grid(stream.geometry.size), blocks, times)
+        grid, slide = frames.token_grid(stream.geometry.size), self._config.window == "fast"
+        extension = stream.align(layout, grid, blocks, times, slide=slide)
         turn.row = PackedRow(stream.cache, extension)
         past = stream.boundary(len(window)) if window else None
         now = stream.boundary(len(blocks))
@@ -348,9 +434,3 @@ class _Turn:
     def takes_part(self, stage: str) -> bool:
         """Whether any of the stage's work is for this request."""
         return {"sample": self.samples, "score": bool(self.scores)}.get(stage, True)
-
-
-def _failure(name: str, request: Request, error: RuntimeError) -> EngineError:
-    failure = EngineError(f"{name} failed at segment {request.index} of {request.camera_id}: {error}")
-    failure.__cause__ = error
-    return failure

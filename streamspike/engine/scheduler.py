@@ -7,6 +7,8 @@ behind it. With C cameras, steps of at most B requests and at most S seconds, ev
 
     busy_wait_seconds + ceil(C / B) * S
 
+of its submission.
+
 Load is shed only while the oldest ticket has waited longer than `busy_wait_seconds`:
 - `reuse`: requests of the step without priority that would sample score the last hypotheses of their camera instead.
   All of them, not as few as needed: a step takes as long as its longest answer.
@@ -33,7 +35,7 @@ class Ticket:
     priority: int
     """0 for none; a higher one goes first."""
     submitted_at: float
-    """Monotonic seconds, not UTC: a corrected clock is no reason to shed load."""
+    """When the wait began. Monotonic seconds, not UTC: a corrected clock is no reason to shed load."""
 
     @property
     def camera_id(self) -> str:
@@ -66,7 +68,11 @@ class Scheduler:
         return len(self._waiting)
 
     def submit(self, request: Request, priority: int, now: float) -> Ticket:
-        """Queue a request; its camera has none waiting."""
+        """Queue a request; its camera has none waiting.
+
+        Args:
+            now: when its segment began to wait: with a camera that has others queued, before this call.
+        """
         assert priority >= 0 and request.camera_id not in self._waiting, (priority, request.camera_id)
         ticket = Ticket(request, priority, now)
         self._waiting[request.camera_id] = ticket
@@ -94,8 +100,7 @@ class Scheduler:
         return step
 
     def _is_busy(self, now: float) -> bool:
-        oldest = next(iter(self._waiting.values()), None)
-        return oldest is not None and self._has_aged(oldest, now)
+        return any(self._has_aged(ticket, now) for ticket in self._waiting.values())
 
     def _has_aged(self, ticket: Ticket, now: float) -> bool:
         return now - ticket.submitted_at > self._config.busy_wait_seconds

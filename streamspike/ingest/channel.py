@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,11 +22,14 @@ class Channel(Generic[T]):
     thread waits.
     """
 
-    def __init__(self, max_items: int) -> None:
+    def __init__(self, max_items: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         if max_items < 1:
             raise ValueError(f"a channel holds at least one item: {max_items = }")
         self._max_items = max_items
-        self._items: deque[T] = deque()
+        self.put_at = 0.0
+        """Monotonic seconds: when the item that was taken last had been put in."""
+        self._monotonic = monotonic
+        self._items: deque[tuple[float, T]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
@@ -38,8 +42,8 @@ class Channel(Generic[T]):
         with self._changed:
             if self._closed:
                 return item
-            dropped = self._items.popleft() if len(self._items) >= self._max_items else None
-            self._items.append(item)
+            dropped = self._items.popleft()[1] if len(self._items) >= self._max_items else None
+            self._items.append((self._monotonic(), item))
             self._wake()
             return dropped
 
@@ -52,7 +56,7 @@ class Channel(Generic[T]):
                 self._changed.wait(_POLL_SECONDS)
             if self._closed:
                 return False
-            self._items.append(item)
+            self._items.append((self._monotonic(), item))
             self._wake()
             return True
 
@@ -71,7 +75,7 @@ class Channel(Generic[T]):
         while True:
             with self._changed:
                 if self._items:
-                    item = self._items.popleft()
+                    self.put_at, item = self._items.popleft()
                     self._changed.notify()
                     return item
                 if self._closed:

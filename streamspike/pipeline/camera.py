@@ -56,9 +56,10 @@ class CameraPipeline:
         self._clock = clock
         self._beliefs = BeliefTracker(camera.id, config.belief, inference.name, config.model.seed)
         self._gate = Gate(self.stats)
-        self._channel: Channel[Segment] = Channel(config.segment.max_queued)
+        self._channel: Channel[Segment] = Channel(config.segment.max_queued, clock.monotonic)
         ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
         opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
+        self._is_live = opener.is_live
         self._reader = CameraReader(
             camera,
             opener.connect,
@@ -131,8 +132,10 @@ class CameraPipeline:
             self._leave_out(segment, "still")
             return None
         priority = 1 if self.events.event is not None else 0
+        # A file waits for the model by itself; only what cannot wait counts from when it was seen.
+        waiting_since = self._channel.put_at if self._is_live else None
         try:
-            assessment = await self._inference.assess(self._beliefs.request(segment), priority)
+            assessment = await self._inference.assess(self._beliefs.request(segment), priority, waiting_since)
         except RequestShed:
             self._leave_out(segment, "skipped")  # not logged: with too many cameras it never ends
             return None

@@ -41,13 +41,14 @@ class InferenceService:
         self._closing = False
         self._bug_was_heard = False
 
-    async def assess(self, request: Request, priority: int = 0) -> Assessment:
+    async def assess(self, request: Request, priority: int = 0, waiting_since: float | None = None) -> Assessment:
         """The engine's answer; the loop goes on meanwhile. When cancelled, the answers of others are not touched.
 
         A caller is cancelled when the service is closed before its request was taken up, or a bug stops the process.
 
         Args:
             priority: 0 for none; a higher one is served first, as long as nobody waits too long for it.
+            waiting_since: monotonic seconds; when the segment began to wait, which may be before this call.
 
         Raises:
             EngineError: the model failed at this request.
@@ -55,7 +56,8 @@ class InferenceService:
         """
         self.stats.requests += 1
         self.stats.queued_requests += 1
-        ticket = self._scheduler.submit(request, priority, self._clock.monotonic())
+        since = self._clock.monotonic() if waiting_since is None else waiting_since
+        ticket = self._scheduler.submit(request, priority, since)
         answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
         self._answers[ticket] = answer
         self._submitted.set()
@@ -105,6 +107,7 @@ class InferenceService:
                 self.stats.segments += 1
                 self.stats.sampled_requests += answer.sampled
                 self.stats.add_stages(dict(answer.stage_seconds))
+                self.stats.add_drift(answer.drift_nats)
             elif isinstance(answer, EngineError):
                 self.stats.failed_requests += 1
             else:

@@ -153,6 +153,14 @@ def test_one_old_ticket_is_enough_to_be_busy() -> None:
     assert stats.shed_requests["reuse"] == 1
 
 
+def test_a_wait_that_began_before_the_request_counts() -> None:
+    scheduler, stats = make_scheduler(max_batch=2)
+    scheduler.submit(make_request("a"), 0, 2.0)
+    scheduler.submit(make_request("behind"), 0, 0.5)  # its segment lay in the camera's queue
+    step = scheduler.next_step(2.0)
+    assert {request.hypotheses for request in step.requests} == {LAST} and stats.longest_wait_seconds == 1.5
+
+
 def test_who_waits_beyond_the_limit_is_given_up_with_or_without_priority() -> None:
     scheduler, stats = make_scheduler(max_batch=8)
     for name, priority, at in (("a", 0, 0.0), ("b", 1, 0.0), ("c", 0, 0.5)):

@@ -80,3 +80,10 @@ async def test_a_cancelled_get_takes_nothing() -> None:
 def test_a_channel_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         Channel(0)
+
+
+async def test_it_tells_since_when_the_item_that_was_taken_last_had_waited() -> None:
+    ticks = iter([1.0, 4.0, 9.0])
+    channel: Channel[str] = Channel(2, lambda: next(ticks))
+    assert channel.offer("a") is None and channel.offer("b") is None and channel.offer("c") == "a"
+    assert [(await channel.get(), channel.put_at) for _ in range(2)] == [("b", 4.0), ("c", 9.0)]

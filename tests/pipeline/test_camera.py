@@ -107,11 +107,11 @@ class WatchedInference(InferenceService):
         self.priorities: list[int] = []
         self._sheds_at = sheds_at
 
-    async def assess(self, request: Request, priority: int = 0) -> Assessment:
+    async def assess(self, request: Request, priority: int = 0, waiting_since: float | None = None) -> Assessment:
         self.priorities.append(priority)
         if request.index in self._sheds_at:
             raise RequestShed("no time")
-        return await super().assess(request, priority)
+        return await super().assess(request, priority, waiting_since)
 
 
 async def test_what_the_model_has_no_time_for_is_counted_and_the_stream_goes_on(

@@ -72,7 +72,9 @@ class HeldEngine:
 
 
 def answer_to(request: Request) -> Assessment:
-    return Assessment((), request.camera_id, sampled=not request.hypotheses, stage_seconds={"caption": 0.5})
+    return Assessment(
+        (), request.camera_id, sampled=not request.hypotheses, stage_seconds={"caption": 0.5}, drift_nats=0.25
+    )
 
 
 class QuickEngine(FakeEngine):
@@ -107,6 +109,7 @@ async def test_while_one_step_runs_the_next_one_gathers() -> None:
     assert (stats.requests, stats.segments, stats.sampled_requests, stats.queued_requests) == (4, 4, 4, 0)
     assert (stats.steps, stats.batched_requests) == (2, 4)
     assert stats.stage_seconds["caption"] == 4 * 0.5
+    assert (stats.refills, stats.drift_nats) == (4, 0.25)
 
 
 async def test_those_who_ask_at_once_are_answered_together_up_to_the_largest_batch() -> None:
