@@ -25,7 +25,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -34,17 +33,17 @@ import torch
 from streamspike.belief.hypotheses import distinct
 from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.config import EngineConfig
-from streamspike.core import Assessment, Request, Scores
-from streamspike.engine.decode import Nucleus
+from streamspike.core import Assessment, Request
 from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.ledger import Ledger
 from streamspike.engine.model import LoadedModel
-from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE
+from streamspike.engine.reference import NOTHING_READABLE
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler, Question
 from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
+from streamspike.engine.turn import Turn
 from streamspike.engine.vision import FrameSize
 from streamspike.engine.writer import CaptionWriter, HypothesisWriter, Writer, advance
 from streamspike.errors import EngineError
@@ -147,7 +146,7 @@ class IncrementalEngine:
     def _try(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         try:
             with torch.inference_mode():
-                return self._measure_drift(requests, self._step(requests))
+                return self._step(requests)
         except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
             for request in requests:
                 self._drop(request.camera_id)
@@ -187,7 +186,7 @@ class IncrementalEngine:
         """One request of each of several cameras."""
         self._times: dict[str, float] = {}
         answers: list[Assessment | Exception | None] = [None] * len(requests)
-        turns = [_Turn(number, request, self._take(request)) for number, request in enumerate(requests)]
+        turns = [Turn(number, request, self._take(request)) for number, request in enumerate(requests)]
         with self._timed("vision"):
             self._encode(turns)
         with self._timed("prefill"):
@@ -206,39 +205,14 @@ class IncrementalEngine:
             self._write_on_trees(turns)
         with self._timed("score"):
             self._score(turns)
+        due = [turn for turn in turns if turn.scores and turn.stream.refill_due(self._config.refill_segments)]
+        if due:
+            with self._timed("refill"):
+                self._refill(due)
         for turn in turns:
             answers[turn.number] = self._close(turn, turns)
         self._evict()
         return [answer for answer in answers if answer is not None]
-
-    def _measure_drift(
-        self, requests: Sequence[Request], answers: list[Assessment | Exception]
-    ) -> list[Assessment | Exception]:
-        """Score once more, on prefixes filled again, where that is due; what is scored then is the answer."""
-        due = {
-            number: answer
-            for number, (request, answer) in enumerate(zip(requests, answers, strict=True))
-            if isinstance(answer, Assessment)
-            and answer.scores
-            and (stream := self._streams.get(request.camera_id))
-            and stream.refill_due(self._config.refill_segments)
-        }
-        if not due:
-            return answers
-        again = []
-        for number, slid in due.items():
-            self._streams[requests[number].camera_id].drop_keys()
-            texts = tuple(score.text for score in slid.scores)
-            again.append(replace(requests[number], hypotheses=texts, complete=False))
-        for (number, slid), refilled in zip(due.items(), self._step(again), strict=True):
-            if isinstance(refilled, Assessment):
-                stages = {**slid.stage_seconds, "refill": sum(refilled.stage_seconds.values())}
-                drift = drift_nats(slid.scores, refilled.scores)
-                logger.debug("camera %s drifted by %.2g nats", requests[number].camera_id, drift)
-                answers[number] = replace(slid, scores=refilled.scores, stage_seconds=stages, drift_nats=drift)
-            else:
-                answers[number] = refilled
-        return answers
 
     def _take(self, request: Request) -> Stream:
         """The camera's stream, out of the table: it comes back when the request has been answered, else it is gone."""
@@ -269,7 +243,7 @@ class IncrementalEngine:
             else:
                 del self._streams[eviction.camera_id]
 
-    def _encode(self, turns: Sequence[_Turn]) -> None:
+    def _encode(self, turns: Sequence[Turn]) -> None:
         """Encode what is new to the streams, frames of one size together; forget what left the windows."""
         by_size: dict[FrameSize, list[tuple[Stream, Frames]]] = {}
         for turn in turns:
@@ -282,8 +256,17 @@ class IncrementalEngine:
         for turn in turns:
             turn.stream.keep_only(turn.segments)
 
-    def _open(self, turn: _Turn) -> None:
+    def _open(self, turn: Turn) -> None:
         """The row of a request, with its questions, known hypotheses and guesses."""
+        self._lay(turn, slide=self._config.window == "fast")
+        request = turn.request
+        turn.hypotheses = distinct(request.hypotheses) if request.window else ()
+        turn.inquiry.add_hypotheses(turn.hypotheses, request.verify)
+        turn.samples = bool(request.window) and not turn.hypotheses
+        self._guess(turn)
+
+    def _lay(self, turn: Turn, *, slide: bool) -> None:
+        """The row of a request, with its questions."""
         request, stream, layout = turn.request, turn.stream, self._loaded.layout
         frames, num_frames = self._loaded.frames, stream.geometry.num_frames
         *before, observation = ([*(stream.blocks_of(segment) or ())] for segment in turn.segments)
@@ -292,18 +275,26 @@ class IncrementalEngine:
             raise EngineError(f"segments of {request.camera_id} have different numbers of frames")
         blocks = [*window, *observation]
         times = block_seconds(len(blocks) // len(observation), num_frames, frames.temporal_patch, self._segment_seconds)
-        grid, slide = frames.token_grid(stream.geometry.size), self._config.window == "fast"
-        extension = stream.align(layout, grid, blocks, times, slide=slide)
+        extension = stream.align(layout, frames.token_grid(stream.geometry.size), blocks, times, slide=slide)
         turn.row = PackedRow(stream.cache, extension)
         past = stream.boundary(len(window)) if window else None
         now = stream.boundary(len(blocks))
         turn.inquiry = Inquiry(turn.row.tree, self._tokenize, layout.special.end, request.summary, past, now)
-        turn.hypotheses = distinct(request.hypotheses) if window else ()
-        turn.inquiry.add_hypotheses(turn.hypotheses, request.verify)
-        turn.samples = bool(window) and not turn.hypotheses
-        self._guess(turn)
 
-    def _guess(self, turn: _Turn) -> None:
+    def _refill(self, turns: Sequence[Turn]) -> None:
+        """Fill windows that have slid from their features, and score again: this is the answer, and tells the drift."""
+        slid = [turn.scores for turn in turns]
+        for turn in turns:
+            turn.stream.close()
+            self._lay(turn, slide=False)
+            turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
+        compute(self._loaded, [turn.row for turn in turns])
+        self._score(turns)
+        for turn, scores in zip(turns, slid, strict=True):
+            turn.drift_nats = drift_nats(scores, turn.scores)
+            logger.debug("camera %s had drifted by %.2g nats", turn.request.camera_id, turn.drift_nats)
+
+    def _guess(self, turn: Turn) -> None:
         """What was said last time is computed along: if it is said again, it costs no forward of its own."""
         stream, inquiry = turn.stream, turn.inquiry
         for token_ids in stream.captions:
@@ -313,7 +304,7 @@ class IncrementalEngine:
         if turn.samples and stream.repeats:
             inquiry.add_answers(stream.answers)
 
-    def _write_on_trees(self, turns: Sequence[_Turn]) -> None:
+    def _write_on_trees(self, turns: Sequence[Turn]) -> None:
         """Hypotheses and captions, one forward per word that was not guessed."""
         end_id, rows = self._loaded.layout.special.end, [turn.row for turn in turns]
         captions = [
@@ -338,7 +329,7 @@ class IncrementalEngine:
         for turn, writer in draws.items():
             turn.hypotheses = writer.hypotheses
 
-    def _write_on_device(self, turns: Sequence[_Turn], sampler: DeviceSampler) -> None:
+    def _write_on_device(self, turns: Sequence[Turn], sampler: DeviceSampler) -> None:
         """The same without the host: all steps in a row."""
         questions = []
         for turn in turns:
@@ -353,7 +344,7 @@ class IncrementalEngine:
             if turn.samples:
                 turn.hypotheses = distinct(map(self._read, next(answers)))[: turn.request.sampling.num_hypotheses]
 
-    def _score(self, turns: Sequence[_Turn]) -> None:
+    def _score(self, turns: Sequence[Turn]) -> None:
         """Score the hypotheses of all rows that have a prior."""
         scored = [turn for turn in turns if turn.inquiry.expected is not None]
         if not scored:
@@ -376,7 +367,7 @@ class IncrementalEngine:
             likelihood = [next(answers)[0] for _ in turn.hypotheses] if turn.request.verify else None
             turn.scores = turn.inquiry.scores(turn.hypotheses, list(islice(values, len(nodes))), likelihood)
 
-    def _close(self, turn: _Turn, turns: Sequence[_Turn]) -> Assessment | Exception:
+    def _close(self, turn: Turn, turns: Sequence[Turn]) -> Assessment | Exception:
         """The answer; the stream goes back into the table, unless the model's numbers make no sense."""
         for score in turn.scores:
             if not math.isfinite(score.log_prior + score.log_posterior + (score.log_likelihood or 0.0)):
@@ -392,7 +383,7 @@ class IncrementalEngine:
             for stage, time in self._times.items()
             if turn.takes_part(stage)
         }
-        return Assessment(turn.scores, caption, turn.samples, seconds)
+        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))
@@ -404,33 +395,3 @@ class IncrementalEngine:
         if self._loaded.device.type == "cuda":
             torch.cuda.synchronize(self._loaded.device)  # else a stage would be charged for the one before
         self._times[stage] = self._clock() - started
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """One request in a step."""
-
-    number: int
-    request: Request
-    stream: Stream
-    row: PackedRow = field(init=False)
-    inquiry: Inquiry = field(init=False)
-    samples: bool = False
-    """Hypotheses are drawn: none are given, and there is a past to expect something from."""
-    hypotheses: tuple[str, ...] = ()
-    caption_ids: list[int] = field(default_factory=list)
-    scores: tuple[Scores, ...] = ()
-
-    @property
-    def segments(self) -> tuple[Frames, ...]:
-        """W_t and O_t."""
-        return (*self.request.window, self.request.observation)
-
-    def nucleus(self) -> Nucleus:
-        """Draws the hypotheses."""
-        sampling = self.request.sampling
-        return Nucleus(sampling, DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses, self.request.seed)
-
-    def takes_part(self, stage: str) -> bool:
-        """Whether any of the stage's work is for this request."""
-        return {"sample": self.samples, "score": bool(self.scores)}.get(stage, True)

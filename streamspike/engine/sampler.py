@@ -1,5 +1,4 @@
-"""Writes answers on the device: hypotheses and captions of all cameras together, and the host sees no token before the
-end.
+"""Writes answers on the device: hypotheses and captions of all cameras, and no token is seen by the host on the way.
 
 On a GPU a word costs a few milliseconds of bandwidth, and a host that reads it to decide what comes next costs as much
 again. So a step is a fixed piece of work on fixed tensors (random numbers drawn before, masks and columns computed from
