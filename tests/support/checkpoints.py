@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +35,9 @@ SENTENCES = [
     "yes",
     "no",
 ]
+
+DEVICE = os.environ.get("STREAMSPIKE_TEST_DEVICE", "cpu")
+"""CI has no GPU; deploy/gpu-check.sh runs the engine's tests on one."""
 
 PATCH_PX, MERGE = 8, 2
 HEIGHT_PX, WIDTH_PX = 32, 48  # 4 x 6 patches, 2 x 3 video tokens a block
@@ -132,4 +136,4 @@ def save_checkpoint(folder: Path, family: Family, seed: int = 0) -> Path:
 
 def tiny_checkpoint(folder: Path, family: Family, seed: int = 0) -> LoadedModel:
     """Save a checkpoint and load it again the way the program does."""
-    return load_model(ModelConfig(name=str(save_checkpoint(folder, family, seed)), device="cpu"))
+    return load_model(ModelConfig(name=str(save_checkpoint(folder, family, seed)), device=DEVICE, dtype="float32"))
