@@ -236,6 +236,10 @@ class Engine(Protocol):
         """
         ...
 
+    def check_integrity(self) -> None:
+        """Assert what must hold of all that is remembered between requests; called when there is time for it."""
+        ...
+
 
 class Sink(Protocol):
     """Somewhere messages go. Called on the loop; must not block it."""

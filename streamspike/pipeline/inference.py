@@ -14,6 +14,9 @@ from streamspike.engine.scheduler import Scheduler, Ticket
 from streamspike.errors import EngineError, RequestShed, StreamspikeError
 from streamspike.stats import EngineStats
 
+CHECK_SECONDS = 60.0
+"""The engine checks what it remembers that often, when nobody waits. A check takes about as long as one answer."""
+
 
 class InferenceService:
     """Use as a context manager. Each camera has at most one request waiting, so the queue is bounded by their number.
@@ -89,6 +92,7 @@ class InferenceService:
     async def _serve(self) -> None:
         """Take step after step until closed. What it raises is a bug."""
         loop = asyncio.get_running_loop()
+        checked_at = self._clock.monotonic()
         while not self._closing:
             step = self._scheduler.next_step(self._clock.monotonic())
             for ticket in step.skipped:
@@ -96,6 +100,9 @@ class InferenceService:
             if step.tickets:
                 answers = await loop.run_in_executor(self._thread, self._engine.assess_batch, step.requests)
                 self._settle(step.tickets, answers)
+            elif self._clock.monotonic() - checked_at > CHECK_SECONDS:
+                await loop.run_in_executor(self._thread, self._engine.check_integrity)
+                checked_at = self._clock.monotonic()
             else:
                 self._submitted.clear()
                 await self._submitted.wait()

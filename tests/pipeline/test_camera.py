@@ -288,6 +288,9 @@ class HeldEngine:
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         return [self.assess(request) for request in requests]
 
+    def check_integrity(self) -> None:
+        """Nothing is remembered."""
+
 
 async def test_what_was_seen_before_the_loss_still_belongs_to_the_event(
     monkeypatch: pytest.MonkeyPatch, config: Config

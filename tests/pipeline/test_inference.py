@@ -15,7 +15,7 @@ from streamspike.clock import ManualClock
 from streamspike.config import EngineConfig
 from streamspike.core import Assessment, Request, Sampling
 from streamspike.errors import EngineError, RequestShed
-from streamspike.pipeline.inference import InferenceService
+from streamspike.pipeline.inference import CHECK_SECONDS, InferenceService
 from streamspike.stats import EngineStats
 from tests.support.fake_engine import FakeEngine
 
@@ -69,6 +69,9 @@ class HeldEngine:
         assert self._released.acquire(timeout=20)
         self.num_inside -= 1
         return [self._answers.get(request.camera_id, answer_to(request)) for request in requests]
+
+    def check_integrity(self) -> None:
+        """Nothing is remembered."""
 
 
 def answer_to(request: Request) -> Assessment:
@@ -271,3 +274,34 @@ async def test_leaving_waits_for_the_step_that_runs_and_ends_who_waits() -> None
     assert running.result().caption == "a" and waiting.cancelled()
     (after,) = await asyncio.gather(*ask(inference, "c"), return_exceptions=True)
     assert isinstance(after, asyncio.CancelledError)
+
+
+async def test_now_and_then_when_nobody_waits_the_engine_checks_what_it_remembers() -> None:
+    engine, clock = QuickEngine(), ManualClock()
+    async with InferenceService(engine, EngineStats(), clock=clock) as inference:
+        for _ in range(3):
+            await asyncio.gather(*ask(inference, "a", "b"))
+        await asyncio.sleep(0.01)
+        assert engine.num_checks == 0
+        clock.advance(CHECK_SECONDS + 1)
+        for _ in range(3):
+            await asyncio.gather(*ask(inference, "a", "b"))
+        async with asyncio.timeout(10):
+            while engine.num_checks == 0:
+                await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        assert engine.num_checks == 1
+
+
+async def test_what_the_check_finds_is_a_bug_and_stops_the_process() -> None:
+    class BrokenEngine(QuickEngine):
+        def check_integrity(self) -> None:
+            raise AssertionError("a cache is longer than its prefix")
+
+    clock = ManualClock()
+    with pytest.raises(AssertionError, match="longer than its prefix"):
+        async with InferenceService(BrokenEngine(), EngineStats(), clock=clock) as inference:
+            await asyncio.gather(*ask(inference, "a"))
+            clock.advance(CHECK_SECONDS + 1)
+            await asyncio.gather(*ask(inference, "a"))
+            await asyncio.sleep(0.05)

@@ -50,6 +50,7 @@ class FakeEngine:
         """
         self.name = name
         self.requests: list[Request] = []
+        self.num_checks = 0
         self._script = script
         self._fails_at = fails_at
 
@@ -76,3 +77,6 @@ class FakeEngine:
             except EngineError as error:
                 answers.append(error)
         return answers
+
+    def check_integrity(self) -> None:
+        self.num_checks += 1
