@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from streamspike import __version__
+from streamspike.bench.commands import add_engine_command
 from streamspike.errors import SourceError, StreamspikeError
 
 if TYPE_CHECKING:
@@ -371,3 +372,6 @@ def bench_surprise(
         if file is not None:
             file.write(json.dumps(result, indent=1) + "\n")
     typer.echo(render_table(result))
+
+
+add_engine_command(bench_app, _configure, _open_output)

@@ -1,0 +1,160 @@
+"""`streamspike bench engine` on the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+
+import typer
+
+from streamspike.errors import ConfigError
+
+if TYPE_CHECKING:
+    from streamspike.config import Config
+    from streamspike.engine.model import LoadedModel
+
+NUM_SCENES = 3
+"""Films for the cameras: a street, a room and a yard."""
+FILM_SEGMENTS = 30
+
+
+def add_engine_command(
+    bench_app: typer.Typer, configure: Callable[..., Config], open_output: Callable[[Path], TextIO]
+) -> None:
+    """
+    Args:
+        configure: from a config file, sources and sections; see `cli.py`.
+        open_output: a file to write, or an error that says why not.
+    """
+
+    @bench_app.command("engine")
+    def bench_engine(
+        segments: Annotated[int, typer.Option(min=1, help="Segments to measure, once the window is full.")] = 12,
+        published: Annotated[
+            int, typer.Option(min=0, help="So many of them by the published procedure too, which is slow; 0: none.")
+        ] = 2,
+        window: Annotated[int | None, typer.Option(help="W, segments the model still sees.")] = None,
+        hypotheses: Annotated[int | None, typer.Option(help="N, drawn for a segment.")] = None,
+        frame_px: Annotated[
+            int | None, typer.Option(min=1, help="Width of frames as the model sees them; default: the model's own.")
+        ] = None,
+        curve: Annotated[bool, typer.Option("--curve", help="Also over W 4-16, N 2-8, frames half to twice.")] = False,
+        cameras: Annotated[
+            str | None, typer.Option(help="Also keep up with so many cameras in real time: 1,4,16,64.")
+        ] = None,
+        mode: Annotated[
+            Literal["paper", "steady"], typer.Option(help="Of the cameras: new hypotheses for every segment, or kept.")
+        ] = "steady",
+        seconds: Annotated[float, typer.Option(min=0.5, help="How long for each number of cameras.")] = 20.0,
+        json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
+        plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG.")] = None,
+        config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
+        model: Annotated[
+            str | None,
+            typer.Option(
+                help="nano (built in), a local folder, a Hugging Face id, or real sizes with random weights: "
+                "random:qwen2.5-vl-3b, -7b, random:qwen3-vl-2b, -4b, -8b, random:small-qwen2.5-vl."
+            ),
+        ] = None,
+        device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+        threads: Annotated[
+            int | None,
+            typer.Option(min=1, help="CPU threads; 1 where others work too: threads that wait cost the most."),
+        ] = None,
+        seed: Annotated[int, typer.Option(min=0, help="Of the simulated camera and of all draws.")] = 0,
+    ) -> None:
+        """How fast is scoring? Published, naive and streamspike's own procedure on the same frames and hypotheses.
+
+        All score the same frames with the same model in one run, segment by segment in turns, and the scores are
+        compared with a full recomputation. Beside them stands the floor: what the machine could do at best.
+
+        Examples:
+
+        streamspike bench engine
+
+        streamspike bench engine --model random:qwen2.5-vl-7b --cameras 1,4,16,64 --json engine.json --plot engine.png
+
+        streamspike bench engine --model random:small-qwen2.5-vl --frame-px 224 --published 1 --curve
+        """
+        from streamspike.bench.report import render_report
+        from streamspike.engine.model import load_model
+
+        counts = parse_counts(cameras) if cameras is not None else []
+        settings = configure(
+            config,
+            [],
+            model={"name": model, "device": device, "frame_width_px": frame_px, "threads": threads, "seed": seed},
+            belief={"window_segments": window, "num_hypotheses": hypotheses},
+        )
+        with open_output(json_path) if json_path is not None else contextlib.nullcontext() as file:
+            loaded = load_model(settings.model)
+            result = _compare(settings, loaded, segments, min(published, segments), seed)
+            if curve:
+                result["curve"] = _vary(settings, loaded, published > 0, seed)
+            if counts:
+                belief = settings.belief.model_copy(update={"mode": mode})
+                result["cameras"] = _serve(settings.model_copy(update={"belief": belief}), loaded, counts, seconds)
+            if file is not None:
+                file.write(json.dumps(result, indent=1) + "\n")
+        if plot is not None:
+            from streamspike.bench.plots import plot_report
+
+            plot_report(result, plot)
+        typer.echo(render_report(result))
+
+
+def parse_counts(text: str) -> list[int]:
+    """`1,4,16` as ascending numbers of cameras. Raises ConfigError."""
+    if not re.fullmatch(r"\s*[1-9]\d{0,4}\s*(,\s*[1-9]\d{0,4}\s*)*", text):
+        raise ConfigError(f"--cameras takes numbers of cameras such as 1,4,16; not {text!r}")
+    return sorted({int(count) for count in text.split(",")})
+
+
+def _compare(settings: Config, loaded: LoadedModel, segments: int, published: int, seed: int) -> dict[str, Any]:
+    from streamspike.bench.engine import measure_engines
+    from streamspike.progress import show_progress
+
+    with show_progress("comparing", float(segments), "segments") as progress:
+        return measure_engines(settings, loaded, segments, published, seed, progress)
+
+
+def _vary(settings: Config, loaded: LoadedModel, with_published: bool, seed: int) -> list[dict[str, Any]]:
+    from streamspike.bench.engine import curve_points, measure_curve
+    from streamspike.progress import show_progress
+
+    with show_progress("varying one setting", float(len(curve_points(loaded))), "points") as progress:
+        return measure_curve(settings, loaded, with_published, seed, progress)
+
+
+def _serve(settings: Config, loaded: LoadedModel, counts: list[int], seconds: float) -> dict[str, Any]:
+    import time
+
+    from streamspike.bench.cameras import measure_cameras
+    from streamspike.bench.film import shoot_film
+    from streamspike.engine.engine import IncrementalEngine
+    from streamspike.progress import show_progress
+
+    belief = settings.belief
+    length = max(FILM_SEGMENTS, belief.window_segments + belief.window_growth_segments + 2)
+    runs = []
+    with show_progress("serving cameras", float(len(counts)), "runs") as progress:
+        films = [shoot_film(settings.segment, length, seed) for seed in range(NUM_SCENES)]
+
+        def make_engine(num_cameras: int) -> IncrementalEngine:
+            return IncrementalEngine(loaded, settings.segment.seconds, settings.engine, max_streams=num_cameras)
+
+        for run in measure_cameras(settings, make_engine, films, counts, seconds, time):
+            runs.append(run)
+            progress(len(runs), f"{run['cameras']} cameras, {run['segments_per_second']:.1f} segments/s")
+    return {
+        "mode": belief.mode,
+        "seconds": seconds,
+        "segment_seconds": settings.segment.seconds,
+        "max_batch": settings.engine.max_batch,
+        "runs": runs,
+        "largest_that_held": max((run["cameras"] for run in runs if run["held"]), default=None),
+    }
