@@ -50,6 +50,9 @@ def add_engine_command(
             Literal["paper", "steady"], typer.Option(help="Of the cameras: new hypotheses for every segment, or kept.")
         ] = "steady",
         seconds: Annotated[float, typer.Option(min=0.5, help="How long for each number of cameras.")] = 20.0,
+        soak: Annotated[
+            int, typer.Option(min=0, help="Also score so many segments in a row and watch the memory; 0: none.")
+        ] = 0,
         json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
         plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG.")] = None,
         config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
@@ -98,6 +101,9 @@ def add_engine_command(
             if counts:
                 belief = settings.belief.model_copy(update={"mode": mode})
                 result["cameras"] = _serve(settings.model_copy(update={"belief": belief}), loaded, counts, seconds)
+            if soak:
+                belief = settings.belief.model_copy(update={"mode": mode})
+                result["soak"] = _soak(settings.model_copy(update={"belief": belief}), loaded, soak, seed)
             if file is not None:
                 file.write(json.dumps(result, indent=1) + "\n")
         if plot is not None:
@@ -158,3 +164,12 @@ def _serve(settings: Config, loaded: LoadedModel, counts: list[int], seconds: fl
         "runs": runs,
         "largest_that_held": max((run["cameras"] for run in runs if run["held"]), default=None),
     }
+
+
+def _soak(settings: Config, loaded: LoadedModel, segments: int, seed: int) -> dict[str, Any]:
+    from streamspike.bench.film import shoot_film
+    from streamspike.bench.soak import measure_soak
+    from streamspike.progress import show_progress
+
+    with show_progress("soaking", float(segments), "segments") as progress:
+        return measure_soak(settings, loaded, shoot_film(settings.segment, FILM_SEGMENTS, seed), segments, progress)

@@ -166,6 +166,7 @@ def measure_engines(
         "floor": as_json(rates, floor),
         "cameras": None,
         "curve": None,
+        "soak": None,
     }
 
 

@@ -15,6 +15,8 @@ def render_report(result: Mapping[str, Any]) -> str:
         parts.append(_render_cameras(result["cameras"]))
     if result["curve"]:
         parts.append(_render_curve(result["curve"]))
+    if result["soak"]:
+        parts.append(_render_soak(result["soak"]))
     return "\n\n".join(parts)
 
 
@@ -107,6 +109,18 @@ def _render_curve(points: Sequence[Mapping[str, Any]]) -> str:
         ]
         times = " ".join(f"{_ms(seconds[name]):>9s}" for name in ("naive", "paper", "steady"))
         lines.append(f"{WORDS[point['setting']]:18s} {point['value']:6d} {times}  {ratios[0]:>14s} | {ratios[1]}")
+    return "\n".join(lines)
+
+
+def _render_soak(soak: Mapping[str, Any]) -> str:
+    lines = [
+        f"memory over {soak['segments']} segments of one camera",
+        f"{'segments':>9s} {'process MB':>11s} {'cache MB':>9s}",
+    ]
+    lines += [
+        f"{look['segments']:9d} {look['process_bytes'] / 1e6:11.1f} {look['cache_bytes'] / 1e6:9.2f}"
+        for look in soak["looks"]
+    ]
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ from streamspike.bench.machine import describe_machine, find_commit
 from streamspike.bench.plots import plot_report
 from streamspike.bench.procedures import NaiveEngine, Procedure, PublishedEngine
 from streamspike.bench.report import render_report
+from streamspike.bench.soak import measure_soak
 from streamspike.config import BeliefConfig, Config, EngineConfig, ModelConfig, SegmentConfig
 from streamspike.core import Assessment, Request, Segment
 from streamspike.engine.forward import encode_segments
@@ -163,6 +164,7 @@ def test_result_says_what_was_measured_where_and_how(result: dict[str, Any]) -> 
     assert json.loads(json.dumps(result)) == result, "plain values"
     assert set(result) >= {
         "variants", "max_abs_difference_nats", "cameras", "machine", "commit", "model", "settings", "floor", "curve",
+        "soak",
     }  # fmt: skip
     assert result["model"].startswith(f"{TINY[0]}@") and result["machine"]["threads"] == 1
     variants, settings = result["variants"], result["settings"]
@@ -405,6 +407,17 @@ def test_failures_are_counted_and_do_not_hold(films: list[list[Segment]]) -> Non
 
     report = Fleet(CAMERAS, Failing(ticks, 0.1), films, 2, ticks).run(10.0)
     assert report["failed"] > 0 and report["scored"] > 0 and not report["held"]
+
+
+def test_a_soak_watches_the_memory_of_an_engine_whose_windows_are_full(
+    models: dict[str, LoadedModel], films: list[list[Segment]], result: dict[str, Any]
+) -> None:
+    soak = measure_soak(CONFIG, models[TINY[0]], films[0], 30, nothing)
+    assert [look["segments"] for look in soak["looks"]] == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]
+    first, *full = [(look["cache_bytes"], look["feature_bytes"]) for look in soak["looks"][2:]]
+    assert first[0] > 0 and first[1] > 0 and set(full) == {first}
+    assert all(look["process_bytes"] > 10_000_000 for look in soak["looks"])
+    assert "memory over 30 segments" in render_report({**result, "soak": soak})
 
 
 def test_a_film_is_the_same_for_the_same_seed_and_without_gaps() -> None:
