@@ -34,7 +34,7 @@ from streamspike.core import Assessment, Engine, Request, Segment
 from streamspike.engine.engine import IncrementalEngine
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import ReferenceEngine
-from streamspike.engine.stream import drift_nats
+from streamspike.engine.stream import NUM_CAPTIONS, drift_nats
 from streamspike.progress import Advance
 from streamspike.world.live import WorldSettings
 
@@ -58,6 +58,7 @@ class Turn:
     """New hypotheses."""
     num_seen: int
     """Segments in the window."""
+    caption: str
     off_nats: float
     """How far its surprise is from the reference's."""
     log_probability_off_nats: float
@@ -106,6 +107,7 @@ class Contest:
                 assessment.stage_seconds,
                 drew=name in baselines or assessment.sampled,
                 num_seen=len(request.window),
+                caption=assessment.caption,
                 off_nats=abs(self._surprise(assessment) - self._surprise(expected[name])),
                 log_probability_off_nats=drift_nats(assessment.scores, expected[name].scores),
             )
@@ -245,8 +247,19 @@ def _describe(turns: Sequence[Turn]) -> dict[str, Any]:
         "sampled_share": len(drew) / len(turns),
         "seconds_when_sampled": _typical_seconds(drew) if drew else None,
         "seconds_when_kept": _typical_seconds(kept) if kept else None,
+        "guessed_captions_share": _guessed_share([turn.caption for turn in turns]),
         **_off(turns),
     }
+
+
+def _guessed_share(captions: Sequence[str]) -> float:
+    """How many of all but the first are among the last different ones, which the incremental engine computes along."""
+    last: list[str] = []
+    guessed = []
+    for caption in captions:
+        guessed.append(caption in last)
+        last = [caption, *(other for other in last if other != caption)][:NUM_CAPTIONS]
+    return fmean(guessed[1:] or [0.0])
 
 
 def _off(turns: Sequence[Turn]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from streamspike.bench.report import WORDS
+from streamspike.bench.report import WORDS, milliseconds
 from streamspike.errors import SinkError
 
 DPI = 100
@@ -52,7 +52,7 @@ def _draw_variants(panel: Any, variants: Mapping[str, Any]) -> None:
     names = list(variants)
     seconds = [variants[name]["seconds_per_segment"] for name in names]
     bars = panel.bar(names, seconds, color=[COLOURS[name] for name in names], width=0.62)
-    panel.bar_label(bars, [f"{1000 * value:.3g} ms" for value in seconds], fontsize=9, color=INK, padding=2)
+    panel.bar_label(bars, [f"{milliseconds(value)} ms" for value in seconds], fontsize=9, color=INK, padding=2)
     panel.set_yscale("log")
     panel.margins(y=0.12)
     _dress(panel, "", "seconds per segment")

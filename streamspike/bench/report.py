@@ -42,17 +42,20 @@ def _render_variants(result: Mapping[str, Any]) -> str:
     lines = [" " * 10 + "".join(f" {head:>{width}s}" for head, width in heads) + "  stages, ms"]
     for name, variant in result["variants"].items():
         faster = variant["times_faster_than"]
-        stages = ", ".join(f"{stage} {_ms(seconds)}" for stage, seconds in variant["stages"].items())
+        stages = ", ".join(f"{stage} {milliseconds(seconds)}" for stage, seconds in variant["stages"].items())
         lines.append(
-            f"{name:10s} {_ms(variant['seconds_per_segment']):>11s} {_times(faster.get('published')):>12s} "
+            f"{name:10s} {milliseconds(variant['seconds_per_segment']):>11s} {_times(faster.get('published')):>12s} "
             f"{_times(faster.get('naive')):>8s} {variant['max_abs_difference_nats']:12.1e} "
             f"{variant['cache_bytes'] / 2**20:10.1f}  {stages}"
         )
     steady = result["variants"]["steady"]
+    drew, kept = (milliseconds(steady[f"seconds_when_{what}"]) for what in ("sampled", "kept"))
     lines += [
         "",
-        f"steady drew new hypotheses for {steady['sampled_share']:.0%} of its segments: when it did "
-        f"{_ms(steady['seconds_when_sampled'])} ms, when it kept them {_ms(steady['seconds_when_kept'])} ms",
+        f"steady drew new hypotheses for {steady['sampled_share']:.0%} of its segments: when it did {drew} ms, when it "
+        f"kept them {kept} ms",
+        f"{steady['guessed_captions_share']:.0%} of its captions had been said not long before: guessed, they cost no "
+        "forward of their own",
         f"off by: from a full recomputation, at most; surprise {result['max_abs_difference_nats']:.1e} nats, "
         f"log-probabilities {result['max_abs_log_probability_difference_nats']:.1e} nats",
     ]
@@ -63,10 +66,10 @@ def _render_floor(result: Mapping[str, Any]) -> str:
     floor, kept = result["floor"], result["variants"]["steady"]["seconds_when_kept"]
     lines = [
         f"measured here: {floor['bytes_per_second'] / 1e9:,.1f} GB/s, {floor['flops_per_second'] / 1e12:,.2f} TFLOP/s; "
-        f"so one decode step takes at least {_ms(floor['decode_step_seconds'])} ms",
-        f"floor of a steady segment, hypotheses kept: {_ms(floor['segment_seconds'])} ms (vision "
-        f"{_ms(floor['vision_seconds'])}, one pass {_ms(floor['pass_seconds'])}), "
-        f"{_ms(floor['written_segment_seconds'])} ms with its caption written word by word",
+        f"so one decode step takes at least {milliseconds(floor['decode_step_seconds'])} ms",
+        f"floor of a steady segment, hypotheses kept: {milliseconds(floor['segment_seconds'])} ms (vision "
+        f"{milliseconds(floor['vision_seconds'])}, one pass {milliseconds(floor['pass_seconds'])}), "
+        f"{milliseconds(floor['written_segment_seconds'])} ms with its caption written word by word",
     ]
     if kept:
         lines.append(
@@ -84,7 +87,7 @@ def _render_cameras(cameras: Mapping[str, Any]) -> str:
         f"{'batch':>6s} {'drew':>5s} {'cache MiB':>10s}",
     ]
     for run in cameras["runs"]:
-        latency = " ".join(f"{_ms(run['latency_seconds'][name]):>8s}" for name in ("p50", "p95", "p99"))
+        latency = " ".join(f"{milliseconds(run['latency_seconds'][name]):>8s}" for name in ("p50", "p95", "p99"))
         lines.append(
             f"{run['cameras']:8d} {run['segments_per_second']:9.1f} {latency} {run['late']:6d} {run['dropped']:8d} "
             f"{run['mean_batch']:6.1f} {run['sampled_share']:5.0%} {run['cache_bytes'] / 2**20:10.1f}"
@@ -107,7 +110,7 @@ def _render_curve(points: Sequence[Mapping[str, Any]]) -> str:
             else "-"
             for base in ("published", "naive")
         ]
-        times = " ".join(f"{_ms(seconds[name]):>9s}" for name in ("naive", "paper", "steady"))
+        times = " ".join(f"{milliseconds(seconds[name]):>9s}" for name in ("naive", "paper", "steady"))
         lines.append(f"{WORDS[point['setting']]:18s} {point['value']:6d} {times}  {ratios[0]:>14s} | {ratios[1]}")
     return "\n".join(lines)
 
@@ -124,7 +127,8 @@ def _render_soak(soak: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _ms(seconds: float | None) -> str:
+def milliseconds(seconds: float | None) -> str:
+    """Three figures, or all of them when there are more; - for none."""
     if seconds is None:
         return "-"
     return f"{1000 * seconds:.3g}" if seconds < 0.1 else f"{1000 * seconds:.0f}"

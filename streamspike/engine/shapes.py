@@ -5,7 +5,9 @@ cost; what it says means nothing. Weights are drawn where they will stand, in th
 ever exists. The same name draws the same weights again on the same kind of device.
 
 A random model practically never ends an answer (one chance in the size of the vocabulary per token), so all hypotheses
-and captions are as long as the limits allow, and no two draws are the same: the dearest segments there can be.
+are as long as the limits allow, and no two draws are the same: drawing is as dear as it can be. Captions are not. The
+likeliest sentence of a random model hardly depends on the picture, so it comes again and again, and an engine that
+guesses what was said last time writes it for nothing. Nor does belief move, so kept hypotheses are kept.
 
 Sizes of the full ones are those of the `config.json` files of Qwen's repositories on the Hugging Face hub; a test
 compares their numbers of parameters. The tokenizer is made up: single tokens for the words of the project's own

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from streamspike.bench.cameras import Fleet, measure_cameras
 from streamspike.bench.commands import parse_counts
-from streamspike.bench.engine import CURVE_SEGMENTS, Turn, _typical_seconds, measure_curve, measure_engines
+from streamspike.bench.engine import CURVE_SEGMENTS, Turn, _describe, _typical_seconds, measure_curve, measure_engines
 from streamspike.bench.film import shoot_film
 from streamspike.bench.floor import Floor, Rates, find_floor, measure_rates
 from streamspike.bench.machine import describe_machine, find_commit
@@ -200,13 +200,23 @@ def test_steady_keeps_hypotheses_and_grows_its_window(models: dict[str, LoadedMo
 
 def test_a_segment_takes_the_median_of_its_kind() -> None:
     def turn(seconds: float, drew: bool, num_seen: int = 8) -> Turn:
-        return Turn(seconds, {}, drew, num_seen, 0.0, 0.0)
+        return Turn(seconds, {}, drew, num_seen, "nothing changes", 0.0, 0.0)
 
     turns = [turn(1.0, True), turn(1.2, True), turn(90.0, True), turn(0.1, False)]
     assert _typical_seconds(turns) == pytest.approx((3 * 1.2 + 0.1) / 4)
     # A window that grows: every other segment fills it again, and the median of all would hide that.
     growing = [turn(0.1, False, 8), turn(0.9, False, 9), turn(0.1, False, 8), turn(0.9, False, 9), turn(0.1, False, 8)]
     assert _typical_seconds(growing) == pytest.approx((3 * 0.1 + 2 * 0.9) / 5)
+
+
+def test_captions_that_come_again_are_counted() -> None:
+    captions = ["a car stops", "a dog runs", "a car stops", "a bus stops", "a cat sits", "a dog runs"]
+    turns = [Turn(1.0, {"score": 0.5}, True, 8, caption, 1e-6, 1e-5) for caption in captions]
+    described = _describe(turns)
+    # The car comes again at once; four captions later the dog is forgotten.
+    assert described["guessed_captions_share"] == 1 / 5 and described["stages"] == {"score": 0.5}
+    assert described["seconds_when_kept"] is None and described["max_abs_difference_nats"] == 1e-6
+    assert _describe(turns[:1])["guessed_captions_share"] == 0
 
 
 def test_report_shows_every_variant_and_what_it_came_to(result: dict[str, Any]) -> None:
