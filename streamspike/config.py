@@ -110,7 +110,9 @@ class ModelConfig(Section):
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: by device")] = "auto"
     frame_width_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
     frame_height_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
-    threads: Annotated[int, Field(ge=0, le=256, description="CPU threads of the engine; 0: torch's choice")] = 0
+    threads: Annotated[
+        int, Field(ge=0, le=256, description="CPU threads; 0: 1 for a small model, else torch's choice")
+    ] = 0
     seed: Annotated[int, Field(ge=0, description="of all sampling")] = 0
 
 

@@ -273,7 +273,8 @@ class Trainer:
         Raises:
             ModelError: there is no such model, or it is another one.
         """
-        loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32"))
+        threads = torch.get_num_threads()  # a model that only answers takes fewer
+        loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32", threads=threads))
         if loaded.tokenizer.get_vocab() != self.tokenizer.get_vocab():
             raise ModelError(f"{name} has other words than the simulated world says now; start without --from")
         try:

@@ -176,6 +176,18 @@ def test_devices_and_types_are_chosen_and_checked() -> None:
         choose_device("cuda:77")
 
 
+def test_a_small_model_takes_one_thread_unless_told_otherwise(checkpoint: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        load_model(ModelConfig(name=str(checkpoint), device="cpu", threads=2))
+        assert torch.get_num_threads() == 2
+        load(checkpoint)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_copies_of_a_checkpoint_load_under_their_own_name(checkpoint: Path, tmp_path: Path) -> None:
     shutil.copytree(checkpoint, tmp_path / "yard")
     porch, yard = load(checkpoint).name, load(tmp_path / "yard").name
