@@ -16,7 +16,7 @@ from tests.support.clips import truncate, write_clip
 from tests.support.mosquitto import Mosquitto
 from tests.support.servers import free_port
 
-COMMANDS = ["watch", "score", "check", "demo", "world render", "refine pretrain", "bench surprise"]
+COMMANDS = ["watch", "score", "check", "demo", "world render", "refine pretrain", "bench surprise", "bench engine"]
 PASSWORD = "pa55word"
 
 

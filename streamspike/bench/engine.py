@@ -282,7 +282,7 @@ def _settings(
         "video_tokens_per_segment": rows * columns * loaded.frames.num_blocks(len(request.observation)),
         "dtype": str(loaded.model.dtype).removeprefix("torch."),
         "device": loaded.device.type,
-        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
+        "parameters": loaded.num_parameters,
         "segment": config.segment.model_dump(),
         "belief": config.belief.model_dump(),
     }
