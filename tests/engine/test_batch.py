@@ -62,7 +62,7 @@ def test_forty_segments_of_cameras_of_different_sizes_equal_the_reference(
 
 
 CAMERA = st.tuples(
-    st.sampled_from(["next", "next", "next", "stall", "again", "jump", "epoch", "forget"]),
+    st.sampled_from(["next", "next", "next", "stall", "again", "jump", "epoch", "forget", "evict", "swap"]),
     st.booleans(),  # complete
     st.booleans(),  # verify
     st.sampled_from([KEPT, KEPT[1:], ()]),
@@ -71,12 +71,28 @@ CAMERA = st.tuples(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(schedule=st.lists(st.lists(CAMERA, min_size=1, max_size=4), min_size=2, max_size=4), room=st.integers(2, 5))
 def test_any_schedule_of_any_cameras_equals_the_reference(
     tiny: LoadedModel, schedule: list[list[tuple[str, bool, bool, tuple[str, ...], str]]], room: int
 ) -> None:
     engine, reference = IncrementalEngine(tiny, max_streams=room), ReferenceEngine(tiny)
+    weight = tiny.model.model.language_model.layers[0].self_attn.v_proj.weight
+    before = weight.detach().clone()
+    try:
+        _run_schedule(engine, reference, schedule, weight, before)
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
+
+
+def _run_schedule(
+    engine: IncrementalEngine,
+    reference: ReferenceEngine,
+    schedule: list[list[tuple[str, bool, bool, tuple[str, ...], str]]],
+    weight: torch.Tensor,
+    before: torch.Tensor,
+) -> None:
     films = [film(30, seed) for seed in range(4)]
     places = [(2, 0)] * 4  # index and epoch of each camera
     for step, cameras in enumerate(schedule):
@@ -85,6 +101,12 @@ def test_any_schedule_of_any_cameras_equals_the_reference(
             if action == "stall":
                 continue
             if action == "forget":
+                engine.forget()
+            elif action == "evict":
+                engine._free()  # what a full device makes it do: features only
+            elif action == "swap":
+                with torch.no_grad():
+                    weight.copy_(before * (1.0 + 0.1 * (step + 1)))
                 engine.forget()
             index, epoch = places[number]
             moves = {"again": (index, epoch), "jump": (index + 3, epoch), "epoch": (0, epoch + 1)}
