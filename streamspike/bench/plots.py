@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from streamspike.bench.report import WORDS, milliseconds
 from streamspike.errors import SinkError
 
 DPI = 100
-PANELS_PER_ROW = 3
 PANEL_INCHES = (5.3, 4.0)
 PAPER, INK, FAINT, RULE = "#fcfcfa", "#23282f", "#7b838d", "#d9dcdf"
 COLOURS = {"published": "#7b838d", "naive": "#b7bec6", "paper": "#5a82a6", "steady": "#c8452d"}
@@ -26,7 +26,7 @@ def plot_report(result: Mapping[str, Any], path: Path) -> None:
     curve, cameras = result["curve"] or (), result["cameras"]
     settings = list(dict.fromkeys(point["setting"] for point in curve))
     num_panels = 1 + len(settings) + bool(cameras)
-    columns = min(num_panels, PANELS_PER_ROW)
+    columns = math.ceil(math.sqrt(num_panels))
     rows = -(-num_panels // columns)
     with rc_context({"text.parse_math": False}):
         size = (columns * PANEL_INCHES[0], rows * PANEL_INCHES[1])
@@ -68,7 +68,7 @@ def _draw_curve(panel: Any, words: str, points: Sequence[Mapping[str, Any]]) -> 
                 panel.plot(places, ratios, style, color=COLOURS[name], marker="o", label=f"{name} against {base}")
     panel.set_xticks(places, [str(point["value"]) for point in points])
     panel.set_yscale("log")
-    panel.legend(fontsize=8, frameon=False, labelcolor=INK)
+    panel.legend(fontsize=8, frameon=False, labelcolor=INK, loc="center right", handlelength=3)  # between the two pairs
     _dress(panel, words, "times faster")
 
 
