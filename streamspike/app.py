@@ -30,6 +30,8 @@ class RunReport:
     num_segments: int
     num_dropped: dict[str, int]
     """By reason, over all cameras."""
+    num_reused: int
+    """Segments scored with the last hypotheses, because there was no time to sample new ones."""
     num_events: int
     unsent_events: int
     """In the outbox; the next start delivers them."""
@@ -134,6 +136,7 @@ def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunR
     return RunReport(
         num_segments=stats.segments,
         num_dropped=dropped,
+        num_reused=stats.shed_requests["reuse"],
         num_events=num_events,
         unsent_events=supervisor.unsent_events,
         stage_seconds={stage: seconds / scored for stage, seconds in stats.stage_seconds.items()},

@@ -166,6 +166,8 @@ def _run_watch(settings: Config, events: Path | None, for_seconds: float | None)
 def _print_report(report: RunReport) -> None:
     dropped = ", ".join(f"{count} {reason}" for reason, count in report.num_dropped.items()) or "none"
     typer.echo(f"{report.num_segments} segments scored, dropped: {dropped}; {report.num_events} event messages")
+    if report.num_reused:
+        typer.echo(f"{report.num_reused} of them with the last hypotheses: there was no time to sample new ones")
     if report.stage_seconds:
         stages = ", ".join(f"{stage} {1000 * seconds:.0f}" for stage, seconds in report.stage_seconds.items())
         typer.echo(f"milliseconds of the model per segment: {stages}")
