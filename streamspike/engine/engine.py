@@ -166,7 +166,7 @@ class IncrementalEngine:
         for camera_id, stream in self._streams.items():
             stream.drop_keys()
             self._ledger.settle(camera_id, 0, stream.feature_bytes)
-        self._ledger.evictions()
+        self._evict()
         if self._sampler:
             self._sampler.forget()
         if self._loaded.device.type == "cuda":

@@ -64,6 +64,8 @@ class DeviceSampler:
 
     def write(self, questions: Sequence[Question]) -> list[list[list[int]]]:
         """Token ids of each question's answers, without the end; an answer may be cut off at its `max_tokens`."""
+        if not questions:  # every request of the step was refused
+            return []
         rows = list(dict.fromkeys(question.row for question in questions))
         branches = max(sum(q.num_answers for q in questions if q.row is row) for row in rows)
         columns = max(row.num_computed for row in rows)

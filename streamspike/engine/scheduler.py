@@ -59,7 +59,7 @@ class Scheduler:
     def __init__(self, config: EngineConfig, stats: EngineStats) -> None:
         self._config = config
         self._stats = stats
-        self._waiting: dict[str, Ticket] = {}  # by camera, the oldest first
+        self._waiting: dict[str, Ticket] = {}  # by camera, in the order of their submission
         self._served: dict[str, int] = {}  # by camera: the number of its last ticket, counted over all tickets served
         self._num_served = 0
         self._skipping = False  # something was given up since the queue became busy

@@ -150,6 +150,16 @@ def test_one_broken_request_does_not_touch_the_others(tiny: LoadedModel, make_en
         assert_same(assessment, ReferenceEngine(tiny).assess(request))
 
 
+@pytest.mark.parametrize("write_on_device", [False, True])
+def test_a_step_of_broken_requests_alone_is_refused_and_nothing_else(
+    tiny: LoadedModel, make_engine: MakeEngine, write_on_device: bool
+) -> None:
+    ragged = [*film(2), *film(1, num_frames=4)]
+    broken = replace(ask(ragged, 2, ()), window=tuple(ragged[1:2]))
+    with pytest.raises(EngineError, match="numbers of frames"):
+        make_engine(tiny, write_on_device=write_on_device).assess(broken)
+
+
 def test_when_memory_is_short_a_batch_is_halved_until_it_fits(tiny: LoadedModel, make_engine: MakeEngine) -> None:
     requests = [ask(film(4, seed), 3, camera_id=f"camera{seed}") for seed in range(5)]
     engine, tokens = make_engine(tiny), []
