@@ -23,22 +23,21 @@ are the same: the reference then draws on, the authors do not.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 
 import torch
 
 from streamspike.belief.hypotheses import distinct
-from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES, parse_sentence, render_verify
+from streamspike.belief.prompts import OBSERVE, PREDICT, render_verify
 from streamspike.core import Assessment, Pixels, Request, Sampling, Scores
 from streamspike.engine.decode import Chooser, Nucleus, generate, greedy, pick
-from streamspike.engine.forward import BlockFeatures, Row, last_logits, project, run_rows, score_answers
+from streamspike.engine.forward import BlockFeatures, Row, project, run_rows, score_answers
 from streamspike.engine.layout import block_seconds, join_spans, text_span
 from streamspike.engine.model import LoadedModel
+from streamspike.engine.plain import PlainEngine
 from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE
 from streamspike.engine.vision import preprocess
-from streamspike.errors import EngineError
 
 
 class Prompt:
@@ -91,38 +90,8 @@ Ask = Callable[[], Prompt]
 """Makes a prompt from frames: resizes and cuts them into patches."""
 
 
-class Procedure:
-    """What both do in the same order. Nothing is remembered between requests."""
-
-    def __init__(
-        self, loaded: LoadedModel, segment_seconds: float = 1.0, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        self.name = loaded.name
-        self._loaded = loaded
-        self._segment_seconds = segment_seconds
-        self._clock = clock
-        self._yes_no = [loaded.layout.tokenize(word)[0] for word in (YES, NO)]
-
-    def assess(self, request: Request) -> Assessment:
-        """Answer one request; with an empty window only the caption. Raises EngineError."""
-        try:
-            with torch.inference_mode():
-                return self._assess(request)
-        except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
-            raise EngineError(f"{type(self).__name__} failed at segment {request.index}: {error}") from error
-
-    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
-        """One after the other."""
-        answers: list[Assessment | Exception] = []
-        for request in requests:
-            try:
-                answers.append(self.assess(request))
-            except EngineError as error:
-                answers.append(error)
-        return answers
-
-    def check_integrity(self) -> None:
-        """Nothing is remembered."""
+class Procedure(PlainEngine):
+    """What both do in the same order."""
 
     def _assess(self, request: Request) -> Assessment:
         seconds: dict[str, float] = {}
@@ -155,37 +124,21 @@ class Procedure:
         scores = tuple(map(Scores, texts, lengths, log_prior, log_posterior, log_likelihood))
         return Assessment(scores, caption, sampled=not request.hypotheses, stage_seconds=seconds)
 
+    @abstractmethod
     def _draw(self, ask: Ask, request: Request) -> list[list[int]]:
         """Token ids of N answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _score(self, ask: Ask, texts: Sequence[str]) -> list[float]:
         """Log-probability of each answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _verify(self, asks: Sequence[Ask]) -> list[float]:
         """log P(yes) of each question."""
-        raise NotImplementedError
 
     def _score_row(self, row: Row, texts: Sequence[str]) -> list[float]:
         answers = [self._loaded.layout.answer(row.span.next_position, text) for text in texts]
         return score_answers(self._loaded, row, answers)
-
-    def _choose_yes(self, rows: Sequence[Row]) -> list[float]:
-        logits = last_logits(self._loaded, rows)[:, self._yes_no]  # (num_rows, 2)
-        likelihood: list[float] = torch.log_softmax(logits.double(), dim=-1)[:, 0].tolist()
-        return likelihood
-
-    def _read(self, ids: Sequence[int]) -> str:
-        return parse_sentence(self._loaded.tokenizer.decode(ids))
-
-    @contextmanager
-    def _timed(self, stage: str, seconds: dict[str, float]) -> Iterator[None]:
-        started = self._clock()
-        yield
-        if self._loaded.device.type == "cuda":
-            torch.cuda.synchronize(self._loaded.device)  # else a stage would be charged for the one before
-        seconds[stage] = self._clock() - started
 
 
 class PublishedEngine(Procedure):

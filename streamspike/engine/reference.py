@@ -18,19 +18,15 @@ Deviations from the paper and its code:
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-
-import torch
+from collections.abc import Sequence
 
 from streamspike.belief.hypotheses import distinct
-from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES, parse_sentence, render_verify
+from streamspike.belief.prompts import OBSERVE, PREDICT, render_verify
 from streamspike.core import Assessment, Request, Scores
 from streamspike.engine.decode import Nucleus, generate, greedy
-from streamspike.engine.forward import BlockFeatures, Row, encode_segments, last_logits, score_answers
+from streamspike.engine.forward import BlockFeatures, Row, encode_segments, score_answers
 from streamspike.engine.layout import block_seconds, join_spans
-from streamspike.engine.model import LoadedModel
+from streamspike.engine.plain import PlainEngine
 from streamspike.engine.vision import FrameSize
 from streamspike.errors import EngineError
 
@@ -41,49 +37,8 @@ NOTHING_READABLE = "nothing changes"
 """The one hypothesis when a model answers with nothing a person can read."""
 
 
-class ReferenceEngine:
-    """Implements `core.Engine`. One thread calls it at a time."""
-
-    def __init__(
-        self, loaded: LoadedModel, segment_seconds: float = 1.0, clock: Callable[[], float] = time.perf_counter
-    ) -> None:
-        """
-        Args:
-            segment_seconds: length of a segment; read only by models that are told the time of each frame.
-            clock: monotonic seconds, for the stage times.
-        """
-        self.name = loaded.name
-        self._loaded = loaded
-        self._segment_seconds = segment_seconds
-        self._clock = clock
-        self._yes_no = [loaded.layout.tokenize(word)[0] for word in (YES, NO)]
-
-    def assess(self, request: Request) -> Assessment:
-        """Answer one request; with an empty window only the caption, as there is no prior.
-
-        Raises:
-            EngineError: the model failed: out of memory, or its numbers are not finite.
-        """
-        try:
-            with torch.inference_mode():
-                return self._assess(request)
-        except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
-            raise EngineError(
-                f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
-            ) from error
-
-    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
-        """One after the other: nothing is shared, so nothing can go wrong between cameras."""
-        answers: list[Assessment | Exception] = []
-        for request in requests:
-            try:
-                answers.append(self.assess(request))
-            except EngineError as error:
-                answers.append(error)
-        return answers
-
-    def check_integrity(self) -> None:
-        """Nothing is remembered."""
+class ReferenceEngine(PlainEngine):
+    """Implements `core.Engine`."""
 
     def _assess(self, request: Request) -> Assessment:
         seconds: dict[str, float] = {}
@@ -116,7 +71,7 @@ class ReferenceEngine:
             with self._timed("verify", seconds):
                 questions = [render_verify(text) for text in hypotheses]
                 rows = [self._context(after, num_frames, size, request.summary, question) for question in questions]
-                log_likelihood = list(self._verify(rows))
+                log_likelihood = list(self._choose_yes(rows))
         scores = tuple(map(Scores, hypotheses, lengths, log_prior, log_posterior, log_likelihood))
         _check_finite(scores)
         return Assessment(scores, caption, sampled, seconds)
@@ -148,23 +103,6 @@ class ReferenceEngine:
         """Log-probabilities and numbers of tokens."""
         answers = [self._loaded.layout.answer(context.span.next_position, text) for text in hypotheses]
         return score_answers(self._loaded, context, answers), [len(answer) for answer in answers]
-
-    def _verify(self, rows: Sequence[Row]) -> list[float]:
-        """log P(yes), renormalised over yes and no."""
-        logits = last_logits(self._loaded, rows)[:, self._yes_no]  # (num_rows, 2)
-        likelihood: list[float] = torch.log_softmax(logits.double(), dim=-1)[:, 0].tolist()
-        return likelihood
-
-    def _read(self, ids: Sequence[int]) -> str:
-        return parse_sentence(self._loaded.tokenizer.decode(ids))
-
-    @contextmanager
-    def _timed(self, stage: str, seconds: dict[str, float]) -> Iterator[None]:
-        started = self._clock()
-        yield
-        if self._loaded.device.type == "cuda":
-            torch.cuda.synchronize(self._loaded.device)  # else a stage would be charged for the one before
-        seconds[stage] = self._clock() - started
 
 
 def _check_finite(scores: Sequence[Scores]) -> None:

@@ -145,7 +145,7 @@ def test_a_model_that_fails_is_an_engine_error_in_its_place(
 
     monkeypatch.setattr(loaded.model.model, "get_video_features", fail_once)
     broken, fine = NaiveEngine(loaded).assess_batch([ask(film(3), 2), ask(film(3), 2, camera_id="yard")])
-    assert isinstance(broken, EngineError) and "segment 2: out of memory" in str(broken)
+    assert isinstance(broken, EngineError) and "segment 2 of door: out of memory" in str(broken)
     assert isinstance(fine, Assessment)
 
 

@@ -58,7 +58,7 @@ class HeldEngine:
                 await asyncio.sleep(0.001)
 
     def assess(self, request: Request) -> Assessment:
-        raise NotImplementedError
+        raise AssertionError("the service asks for batches only")
 
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         assert self.num_inside == 0, "two steps at a time"
