@@ -9,7 +9,7 @@ behind it. With C cameras, steps of at most B requests and at most S seconds, ev
 
 of its submission.
 
-Load is shed only while the oldest ticket has waited longer than `busy_wait_seconds`:
+Load is shed only while some ticket has waited longer than `busy_wait_seconds`; patient ones do not count:
 - `reuse`: requests of the step without priority that would sample score the last hypotheses of their camera instead.
   All of them, not as few as needed: a step takes as long as its longest answer.
 - `skip`: tickets that have waited longer than `max_wait_seconds` are given up, with or without priority.
@@ -36,6 +36,9 @@ class Ticket:
     """0 for none; a higher one goes first."""
     submitted_at: float
     """When the wait began. Monotonic seconds, not UTC: a corrected clock is no reason to shed load."""
+
+    patient: bool = False
+    """It waits as long as it must, as a file does: never given up, and no reason to shed load."""
 
     @property
     def camera_id(self) -> str:
@@ -67,14 +70,14 @@ class Scheduler:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def submit(self, request: Request, priority: int, now: float) -> Ticket:
+    def submit(self, request: Request, priority: int, now: float, *, patient: bool = False) -> Ticket:
         """Queue a request; its camera has none waiting.
 
         Args:
             now: when its segment began to wait: with a camera that has others queued, before this call.
         """
         assert priority >= 0 and request.camera_id not in self._waiting, (priority, request.camera_id)
-        ticket = Ticket(request, priority, now)
+        ticket = Ticket(request, priority, now, patient)
         self._waiting[request.camera_id] = ticket
         return ticket
 
@@ -100,14 +103,14 @@ class Scheduler:
         return step
 
     def _is_busy(self, now: float) -> bool:
-        return any(self._has_aged(ticket, now) for ticket in self._waiting.values())
+        return any(self._has_aged(ticket, now) and not ticket.patient for ticket in self._waiting.values())
 
     def _has_aged(self, ticket: Ticket, now: float) -> bool:
         return now - ticket.submitted_at > self._config.busy_wait_seconds
 
     def _overdue(self, now: float) -> tuple[Ticket, ...]:
-        max_wait_seconds = self._config.max_wait_seconds
-        return tuple(ticket for ticket in self._waiting.values() if now - ticket.submitted_at > max_wait_seconds)
+        limit = now - self._config.max_wait_seconds
+        return tuple(ticket for ticket in self._waiting.values() if ticket.submitted_at < limit and not ticket.patient)
 
     def _in_order(self, now: float) -> list[Ticket]:
         highest = max((ticket.priority for ticket in self._waiting.values()), default=0)

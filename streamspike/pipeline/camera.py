@@ -132,10 +132,12 @@ class CameraPipeline:
             self._leave_out(segment, "still")
             return None
         priority = 1 if self.events.event is not None else 0
-        # A file waits for the model by itself; only what cannot wait counts from when it was seen.
-        waiting_since = self._channel.put_at if self._is_live else None
+        request = self._beliefs.request(segment)
         try:
-            assessment = await self._inference.assess(self._beliefs.request(segment), priority, waiting_since)
+            # A file waits for the model, and none of its footage may be lost.
+            assessment = await self._inference.assess(
+                request, priority, self._channel.put_at, patient=not self._is_live
+            )
         except RequestShed:
             self._leave_out(segment, "skipped")  # not logged: with too many cameras it never ends
             return None

@@ -44,7 +44,9 @@ class InferenceService:
         self._closing = False
         self._bug_was_heard = False
 
-    async def assess(self, request: Request, priority: int = 0, waiting_since: float | None = None) -> Assessment:
+    async def assess(
+        self, request: Request, priority: int = 0, waiting_since: float | None = None, *, patient: bool = False
+    ) -> Assessment:
         """The engine's answer; the loop goes on meanwhile. When cancelled, the answers of others are not touched.
 
         A caller is cancelled when the service is closed before its request was taken up, or a bug stops the process.
@@ -52,6 +54,7 @@ class InferenceService:
         Args:
             priority: 0 for none; a higher one is served first, as long as nobody waits too long for it.
             waiting_since: monotonic seconds; when the segment began to wait, which may be before this call.
+            patient: it waits as long as it must, and is never shed.
 
         Raises:
             EngineError: the model failed at this request.
@@ -60,7 +63,7 @@ class InferenceService:
         self.stats.requests += 1
         self.stats.queued_requests += 1
         since = self._clock.monotonic() if waiting_since is None else waiting_since
-        ticket = self._scheduler.submit(request, priority, since)
+        ticket = self._scheduler.submit(request, priority, since, patient=patient)
         answer: asyncio.Future[Assessment] = asyncio.get_running_loop().create_future()
         self._answers[ticket] = answer
         self._submitted.set()

@@ -161,6 +161,15 @@ def test_a_wait_that_began_before_the_request_counts() -> None:
     assert {request.hypotheses for request in step.requests} == {LAST} and stats.longest_wait_seconds == 1.5
 
 
+def test_a_patient_ticket_is_never_given_up_and_sheds_nothing_but_does_not_starve() -> None:
+    scheduler, stats = make_scheduler()
+    scheduler.submit(make_request("file"), 0, 0.0, patient=True)
+    scheduler.submit(make_request("live"), 1, 9.0)
+    (first,), (second,) = scheduler.next_step(9.0).requests, scheduler.next_step(9.0).requests
+    assert [first.camera_id, second.camera_id] == ["file", "live"], "it has waited long enough to rank with the highest"
+    assert first.hypotheses == second.hypotheses == () and stats.shed_requests.total() == 0
+
+
 def test_who_waits_beyond_the_limit_is_given_up_with_or_without_priority() -> None:
     scheduler, stats = make_scheduler(max_batch=8)
     for name, priority, at in (("a", 0, 0.0), ("b", 1, 0.0), ("c", 0, 0.5)):

@@ -105,13 +105,17 @@ class WatchedInference(InferenceService):
     def __init__(self, engine: Engine, sheds_at: Sequence[int] = ()) -> None:
         super().__init__(engine, EngineStats())
         self.priorities: list[int] = []
+        self.patient: set[bool] = set()
         self._sheds_at = sheds_at
 
-    async def assess(self, request: Request, priority: int = 0, waiting_since: float | None = None) -> Assessment:
+    async def assess(
+        self, request: Request, priority: int = 0, waiting_since: float | None = None, *, patient: bool = False
+    ) -> Assessment:
         self.priorities.append(priority)
+        self.patient.add(patient)
         if request.index in self._sheds_at:
             raise RequestShed("no time")
-        return await super().assess(request, priority, waiting_since)
+        return await super().assess(request, priority, waiting_since, patient=patient)
 
 
 async def test_what_the_model_has_no_time_for_is_counted_and_the_stream_goes_on(
@@ -135,6 +139,7 @@ async def test_a_camera_has_priority_while_its_event_goes_on(monkeypatch: pytest
         await make_pipeline(config, inference, sink).run()
     assert sink.phases == ["start", "end"]
     assert inference.priorities == [0, 0, 0, 0, 0, 1, 1, 1, 0, 0], "it starts with segment 4 and ends two after 5"
+    assert inference.patient == {True}, "a file loses no footage"
 
 
 async def test_still_segments_are_left_out_only_while_others_wait(
