@@ -1,0 +1,87 @@
+"""Labelled footage: videos, what in them should surprise a monitor and when, and where data sets of them are opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamspike.errors import StreamspikeError
+
+
+class DatasetError(StreamspikeError):
+    """A data set cannot be used; the message says what is missing, where to get it and how to lay it out."""
+
+    exit_code = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A labelled happening."""
+
+    start_seconds: float  # [start, end) of stream time; start == end is a moment without a known length
+    end_seconds: float
+    text: str = ""
+    """What happens, in the annotator's words."""
+    kind: str = ""
+    """The annotator's class: fall, Arson, fall_motion."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_seconds <= self.end_seconds < math.inf:
+            raise ValueError(f"not an interval of stream time: [{self.start_seconds}, {self.end_seconds})")
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """One labelled video."""
+
+    name: str
+    """Unique within its data set."""
+    dataset: str
+    address: str
+    """What `streamspike score` takes: a path, the frames of a folder, or world:..."""
+    surprises: tuple[Interval, ...]
+    """What a monitor should alert on, in order of start; empty for a video in which nothing is out of the ordinary."""
+    ordinary: tuple[Interval, ...] = ()
+    """Other labelled happenings, which are no surprises."""
+    seconds: float | None = None
+    """Length, where the annotation tells it."""
+    onsets: tuple[tuple[float, ...], ...] = ()
+    """Several annotators' times of the same onset, one tuple per surprise; empty where one annotator speaks for all."""
+
+    def __post_init__(self) -> None:
+        if self.onsets and len(self.onsets) != len(self.surprises):
+            raise ValueError(f"{len(self.onsets)} groups of onsets for {len(self.surprises)} surprises")
+
+
+class Dataset(Protocol):
+    """Where footage comes from. Reads annotations and looks for files; decodes nothing."""
+
+    name: str
+    left_out: Mapping[str, int]
+    """Reason to number of videos or labels that `footage` could not use; filled by it, and to be shown to the user."""
+
+    def footage(self) -> Sequence[Footage]:
+        """All of it, in the same order every time.
+
+        Raises:
+            DatasetError: the folder, its annotations or all of its videos are missing, or cannot be understood.
+        """
+        ...
+
+
+def open_dataset(spec: str) -> Dataset:
+    """The data set that `spec` names.
+
+    Args:
+        spec: `world`, `world?clips=500&seed=0&scene=street`, `folder:PATH` or the path of a folder with a labels.csv,
+            or `oops:`, `funqa:`, `ucf-crime:`, `xd-violence:`, `ped2:`, `upcam:`, `gmdcsa24:` and the path where that
+            data set lies.
+
+    Raises:
+        DatasetError: no such data set, or a setting it does not have. A missing folder is told by `footage`.
+    """
+    from streamspike.bench.datasets.choice import choose_dataset  # the data sets import the nouns above
+
+    return choose_dataset(spec)
