@@ -21,6 +21,12 @@ from streamspike.errors import ConfigError
 CAMERA_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 TOPIC = r"^[^#+/\s]([^#+\s]*[^#+/\s])?$"
 
+ScorerName = Literal[
+    "surprise", "frame-difference", "rgb-histogram", "optical-flow", "itti-baldi", "uniform", "middle", "zero-shot"
+]
+"""What gives each segment its score: the model's surprise, a baseline without a model, or the model's own rating."""
+MODEL_SCORERS: tuple[ScorerName, ...] = ("surprise", "zero-shot")
+
 
 class Section(BaseModel):
     """A frozen part of the tree that knows all its keys."""
@@ -42,6 +48,7 @@ class CameraConfig(Section):
         Literal["realtime", "fast"], Field(description="files and simulated cameras: at their own pace, or unthrottled")
     ] = "realtime"
     loop: Annotated[bool, Field(description="files: start again at the end, as a new epoch")] = False
+    scorer: Annotated[ScorerName | None, Field(description="of this camera; null: that of all cameras")] = None
 
 
 class IngestConfig(Section):
@@ -180,6 +187,7 @@ class Config(Section):
     cameras: tuple[CameraConfig, ...] = ()
     ingest: IngestConfig = IngestConfig()
     segment: SegmentConfig = SegmentConfig()
+    scorer: Annotated[ScorerName, Field(description="what gives each segment its score")] = "surprise"
     belief: BeliefConfig = BeliefConfig()
     model: ModelConfig = ModelConfig()
     engine: EngineConfig = EngineConfig()
@@ -194,6 +202,21 @@ class Config(Section):
             if ids.count(camera_id) > 1:
                 raise ValueError(f"two cameras are called {camera_id!r}; ids must be unique")
         return self
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Config:
+        if len(self.model_scorers) > 1:
+            raise ValueError("cameras with scorer 'surprise' and cameras with 'zero-shot' need a run each")
+        return self
+
+    @property
+    def model_scorers(self) -> frozenset[ScorerName]:
+        """The scorers in use that ask a Video-LLM, at most one; empty: no model is needed."""
+        return frozenset(name for name in map(self.scorer_of, self.cameras) if name in MODEL_SCORERS)
+
+    def scorer_of(self, camera: CameraConfig) -> ScorerName:
+        """The camera's own scorer, else that of all."""
+        return camera.scorer or self.scorer
 
 
 def load_config(path: Path) -> Config:
@@ -270,11 +293,20 @@ def _explain(item: Any) -> str:
         message = "must be a mapping of settings"
     elif item["type"] == "tuple_type":
         message = "must be a list"
+    elif item["type"] == "literal_error":
+        message = item["msg"].replace("Input should be", "must be") + _nearest_choice(item)
     elif item["type"] == "string_pattern_mismatch":
         message = f"must be: {_section_at(location[:-1]).model_fields[location[-1]].description}"
     else:
         message = item["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return f"{path}: {message}" if path else str(message)
+
+
+def _nearest_choice(item: Any) -> str:
+    """The choice that was probably meant; the value itself is not shown."""
+    choices = re.findall(r"'([^']*)'", item["ctx"]["expected"])
+    nearest = difflib.get_close_matches(str(item["input"]), choices, n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _hint(location: list[Any]) -> str:
@@ -283,7 +315,9 @@ def _hint(location: list[Any]) -> str:
     if nearest := difflib.get_close_matches(key, list(section.model_fields), n=1, cutoff=0.5):
         return f"; did you mean {nearest[0]!r}?"
     for name in Config.model_fields:
-        if name != "cameras" and key in _section_at([name]).model_fields:
+        if name == key:
+            return f"; {key!r} stands at the top level"
+        if name != "cameras" and _section_at([name]) is not Config and key in _section_at([name]).model_fields:
             return f"; did you mean '{name}.{key}'?"
     return f"; valid keys: {', '.join(section.model_fields)}"
 

@@ -66,8 +66,9 @@ def test_config_cannot_be_changed() -> None:
         ({"mqtt": {"keep_days": 2}}, "unknown key 'mqtt.keep_days'; did you mean 'store.keep_days'?"),
         (
             {"qqq": SOURCE},
-            "unknown key 'qqq'; valid keys: cameras, ingest, segment, belief, model, engine, events, store, mqtt",
+            "unknown key 'qqq'; valid keys: cameras, ingest, segment, scorer, belief, model, engine, events, store, mqtt",
         ),
+        ({"belief": {"scorer": "middle"}}, "unknown key 'belief.scorer'; 'scorer' stands at the top level"),
     ],
 )
 def test_unknown_key_names_the_nearest_valid_one(tree: dict[str, Any], message: str) -> None:
@@ -81,6 +82,7 @@ def test_unknown_key_names_the_nearest_valid_one(tree: dict[str, Any], message: 
         ({"segment": {"frames": "two"}}, "segment.frames: must be a valid integer"),
         ({"events": {"floor_nats": float("nan")}}, "events.floor_nats: must be greater than or equal to 0"),
         ({"belief": {"posterior": SECRET}}, "belief.posterior: must be 'nll' or 'verify'"),
+        ({"scorer": SECRET}, "scorer: must be 'surprise', 'frame-difference', "),
         ({"ingest": {"backoff_min_seconds": 50}}, "ingest: backoff_min_seconds must not exceed backoff_max_seconds"),
         ({"cameras": SOURCE}, "cameras: must be a list"),
         ({"cameras": {"door": SOURCE}}, "cameras: must be a list"),
@@ -98,6 +100,29 @@ def test_unknown_key_names_the_nearest_valid_one(tree: dict[str, Any], message: 
 )
 def test_bad_value_says_where_and_what_would_be_valid(tree: dict[str, Any], message: str) -> None:
     assert error_of(tree).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("frame-diff", "frame-difference"), ("optical flow", "optical-flow"), ("itti", "itti-baldi"), ("suprise", "surp")],
+)
+def test_unknown_scorer_names_the_nearest(name: str, nearest: str) -> None:
+    assert f"did you mean '{nearest}" in error_of({"scorer": name})
+    assert f"did you mean '{nearest}" in error_of({"cameras": [camera(scorer=name)]})
+    assert "did you mean" not in error_of({"scorer": "entropy of everything"})
+
+
+def test_a_camera_may_have_a_scorer_of_its_own() -> None:
+    tree = {"cameras": [camera(), camera(id="b", scorer="surprise")], "scorer": "optical-flow"}
+    config = parse_config(tree, "my.yaml")
+    assert [config.scorer_of(each) for each in config.cameras] == ["optical-flow", "surprise"]
+    assert config.model_scorers == {"surprise"}
+    assert not parse_config({"cameras": [camera()], "scorer": "uniform"}, "my.yaml").model_scorers
+
+
+def test_two_questions_to_one_model_need_two_runs() -> None:
+    message = error_of({"cameras": [camera(), camera(id="b", scorer="zero-shot")]})
+    assert "need a run each" in message
 
 
 def test_all_mistakes_are_named_at_once() -> None:
