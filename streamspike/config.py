@@ -106,7 +106,7 @@ class BeliefConfig(Section):
     refresh_share: Annotated[
         float, Field(ge=0, le=1, description="steady: and when their likelihood fell below this share of the first")
     ] = 0.25
-    summary_words: Annotated[int, Field(ge=0, le=1000, description="budget of H_t; 0 switches memory off")] = 24
+    summary_words: Annotated[int, Field(ge=0, le=1000, description="budget of H_t; 0 switches memory off")] = 36
 
 
 class ModelConfig(Section):

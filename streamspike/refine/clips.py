@@ -24,8 +24,12 @@ from streamspike.world.simulation import Simulation
 from streamspike.world.surprises import SURPRISES
 
 POSES = ("stand", "walk", "run", "sit", "lie", "crouch", "climb", "roll", "knocked")
-PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108))
-"""Sizes that are painted before the squash to the model's square: 4:3 and 16:9."""
+PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108), (208, 104))
+"""Sizes that are painted before the squash to the model's square: 4:3, 16:9 and 2:1."""
+STUTTERS = (0.0, 0.0, 0.0, 0.1, 0.2, 0.33)
+"""Seconds between two different pictures of a camera; 0 is a smooth one."""
+LONGEST_PAST = 14
+"""Segments that happened before the first: what a summary may tell of."""
 CHANGES = ("comes", "goes")
 EVEN_SHARE = 0.5
 """Of the scripted surprises, how many are of a kind drawn evenly; by their natural rates some are hardly ever seen."""
@@ -65,7 +69,7 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
     rng = np.random.default_rng([seed, number])
     width, height = PICTURES[int(rng.integers(len(PICTURES)))]
     scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], int(rng.integers(1 << 30)), width / height)
-    past = 0 if rng.random() < 0.4 else int(rng.integers(1, 7))
+    past = 0 if rng.random() < 0.4 else int(rng.integers(1, LONGEST_PAST + 1))
     num_surprises = int(rng.integers(MAX_SURPRISES + 1))
     surprising = rng.choice(num_segments, size=min(num_surprises, num_segments), replace=False)
     script = {
@@ -84,10 +88,13 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
     motion = np.zeros((num_segments, cells, cells, 2), np.float32)
     sentences, alternatives, scripted = [], [], []
     jitter = float(rng.uniform(-0.1, 0.1))  # real cameras do not sample at exact quarters
+    stutter = STUTTERS[int(rng.integers(len(STUTTERS)))]
     for index in range(num_segments):
         truth = simulation.step()
         span = truth.end_seconds - truth.start_seconds
-        instants = [simulation.snapshot(truth.start_seconds + span * (part + jitter)) for part in (0.25, 0.75)]
+        instants = [
+            simulation.snapshot(truth.start_seconds + _shown(span * (part + jitter), stutter)) for part in (0.25, 0.75)
+        ]
         for k, snapshot in enumerate(instants):
             picture = painter.paint(snapshot)
             frames[index, k] = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
@@ -100,6 +107,11 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         number, frames, kinds, poses, changes, motion, tuple(sentences), tuple(alternatives), summary.text,
         tuple(scripted),
     )  # fmt: skip
+
+
+def _shown(seconds: float, stutter: float) -> float:
+    """When the picture was taken that such a camera still shows after so many seconds of a segment."""
+    return seconds - seconds % stutter if stutter else seconds
 
 
 def label_cells(

@@ -33,6 +33,8 @@ from streamspike.world.scene import KINDS
 CELLS = FRAME_PX // PATCH_PX
 SIDE = CELLS // MERGE
 EVALUATION_SEED_OFFSET = 1_000_003
+EMBEDDINGS = ("model.language_model.embed_tokens.weight", "lm_head.weight")
+"""Tied, with one row for each word: the order of the words changes when the world learns a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Pretraining:
     peak_rate: float = 2.5e-3
     num_blocks: int = 9
     """Window of 8 plus the observation."""
-    summary_words: int = 24
+    summary_words: int = 36
     evaluate_minutes: float = 5.0
     device: str = "cpu"
     start: str | None = None
@@ -268,17 +270,24 @@ class Trainer:
         save_model(self.model, self.tokenizer, folder / "model")
 
     def start_from(self, name: str) -> None:
-        """Take over the weights of a trained model, which must have the shape and the words of this one.
+        """Take over the weights of a trained model of this shape. Words it does not know keep their random embedding.
 
         Raises:
-            ModelError: there is no such model, or it is another one.
+            ModelError: there is no such model, or it has another shape.
         """
         threads = torch.get_num_threads()  # a model that only answers takes fewer
         loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32", threads=threads))
-        if loaded.tokenizer.get_vocab() != self.tokenizer.get_vocab():
-            raise ModelError(f"{name} has other words than the simulated world says now; start without --from")
+        state = {key: tensor.clone() for key, tensor in loaded.model.state_dict().items()}
+        known, words = loaded.tokenizer.get_vocab(), self.tokenizer.get_vocab()
+        own = self.model.state_dict()
+        for key in EMBEDDINGS:
+            learned, table = state[key], own[key].clone()
+            if learned.shape[1] == table.shape[1]:
+                for word in known.keys() & words.keys():
+                    table[words[word]] = learned[known[word]]
+                state[key] = table
         try:
-            self.model.load_state_dict(loaded.model.state_dict())
+            self.model.load_state_dict(state)
         except RuntimeError as error:
             raise ModelError(f"{name} has another shape than the built-in model; start without --from") from error
 

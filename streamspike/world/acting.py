@@ -22,6 +22,7 @@ def act(state: State, happening: Happening, rng: Random) -> list[Track]:
     tracks = {actor.actor_id: actor_track(actor) for actor in state.actors}
     tracks |= {item.item_id: item_track(item) for item in state.items}
     concerned = (happening.actor_id, happening.other_id)
+    state.habits.tick()
     for actor in list(state.actors):
         actor.age += 1
         if actor.actor_id not in concerned:
@@ -45,6 +46,7 @@ def perform(state: State, happening: Happening, tracks: dict[int, Track], rng: R
     elif kind == "uncovered":
         state.covered = False
     elif kind == "enter":
+        state.habits.come(happening.what, happening.side)
         return [arrive(state, new_actor(state, happening.what, happening.lane, -happening.side, rng))]
     elif kind == "roll_away":
         roll_away(state, happening, tracks, rng)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from streamspike.world.habits import Habits
 from streamspike.world.scene import SIZES, Scene
 
 MAX_ACTORS = 3
@@ -27,6 +28,9 @@ SPEEDS = {  # (slowest, fastest) metres per second when it moves at its ease
     "cart": (1.0, 1.3),
 }
 RUNNING_SPEEDS = (3.5, 4.5)
+
+HURRIES = {-1: 0.5, 0: 1.0, 1: 1.8}
+"""Slowly, at its ease, quickly: parts of the speeds above, so far apart that two frames tell them from each other."""
 
 ARRIVAL_SHARE = 0.25
 """A body that leaves reaches the edge of the picture with its middle after this part of the segment."""
@@ -72,6 +76,8 @@ class Actor:
     gait: float = 0.0
     """Cycles."""
     scale: float = 1.0
+    hurry: int = 0
+    """One of HURRIES."""
 
     @property
     def length(self) -> float:
@@ -107,6 +113,8 @@ class State:
     shift: tuple[float, float] = (0.0, 0.0)
     roll: float = 0.0
     next_id: int = 1
+    habits: Habits = field(default_factory=Habits)
+    """What is particular about this camera; its surprises are none to somebody who knows it."""
 
     @property
     def blind(self) -> bool:
@@ -125,6 +133,16 @@ class State:
     def ahead(self, actor: Actor) -> float:
         """Metres from the middle of the actor to the edge of the picture it faces."""
         return (self.edge(actor.z, actor.facing) - actor.x) * actor.facing
+
+    def place(self, x: float, z: float) -> int:
+        """The third of the picture in which x at distance z is seen: -1 left, 0 middle, +1 right."""
+        left, right = self.edge(z, -1), self.edge(z, 1)
+        part = (x - left) / (right - left)
+        return -1 if part < 1 / 3 else 1 if part > 2 / 3 else 0
+
+    def halfway(self, actor: Actor) -> float:
+        """x of the actor in the middle of the coming segment if it goes on as before."""
+        return actor.x + (0.5 * actor.facing * actor.speed * self.segment_seconds if actor.moving else 0.0)
 
     def inside(self, x: float, z: float, margin: float = 0.15) -> bool:
         """Whether x is in the picture at distance z, at least `margin` of half the picture's width from its edges."""

@@ -36,6 +36,8 @@ def befall(state: State, happening: Happening, tracks: dict[int, Track], rng: Ra
         case "wrong_way":
             car = new_actor(state, happening.what, happening.lane, happening.side, rng)
             return [arrive(state, car)]
+        case "intrude":
+            return [arrive(state, new_actor(state, happening.what, happening.lane, -happening.side, rng))]
         case "climb":
             return [climb(state, rng)]
         case "ball":
@@ -104,7 +106,7 @@ def tumble(actor: Actor, track: Track, dx: float, until: float) -> None:
 
 def run(state: State, actor: Actor, track: Track, rng: Random) -> None:
     become(actor, "run")
-    actor.ease = rng.uniform(*RUNNING_SPEEDS)
+    actor.ease, actor.hurry = rng.uniform(*RUNNING_SPEEDS), 0
     state.pace(actor)
     move_to(track, 1.0, actor.x + actor.facing * actor.speed * state.segment_seconds)
     track.looks.append(look_of(actor, 0.05))

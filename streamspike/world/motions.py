@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from streamspike.world.life import ARRIVAL_SHARE, SPEEDS, VEHICLES, Actor, Item, State
+from streamspike.world.life import ARRIVAL_SHARE, HURRIES, SPEEDS, VEHICLES, Actor, Item, State
 from streamspike.world.tracks import Track, actor_track, item_track, stride
 
 Colour = tuple[int, int, int]
@@ -36,7 +36,11 @@ BURDENS = {  # what somebody arrives with: kind and chance; the rest comes with 
     ("room", "person"): (("bag", 0.25), ("box", 0.2), ("ball", 0.15)),
     ("yard", "person"): (("box", 0.35), ("bag", 0.15)),
     ("yard", "forklift"): (("box", 0.35),),
+    ("walkway", "person"): (("bag", 0.3), ("ball", 0.05)),
 }
+
+HURRY_CHANCE = 0.12
+"""Of somebody who is slow, and again of somebody who is quick."""
 
 
 def colour_of(kind: str, rng: Random) -> Colour:
@@ -55,10 +59,11 @@ def new_actor(state: State, kind: str, lane: str, facing: int, rng: Random) -> A
             break
         pick -= chance
     ease = rng.uniform(*SPEEDS[kind])
+    hurry = rng.choices((-1, 0, 1), (HURRY_CHANCE, 1.0 - 2 * HURRY_CHANCE, HURRY_CHANCE))[0]
     colour, scale = colour_of(kind, rng), rng.uniform(0.93, 1.07)
     return Actor(
         state.new_id(), kind, colour, lane, 0.0, free_depth(state, kind, lane, rng), facing,
-        ease=ease, holds=holds, gait=rng.random(), scale=scale,
+        ease=ease * HURRIES[hurry], holds=holds, gait=rng.random(), scale=scale, hurry=hurry,
     )  # fmt: skip
 
 
@@ -104,8 +109,9 @@ def arrive(state: State, actor: Actor) -> Track:
     actor.x = edge - actor.facing * 0.4 * actor.length
     state.actors.append(actor)
     track = actor_track(actor)
-    move_to(track, 0.2, edge + actor.facing * max(0.2 * step, 0.3 * actor.length))
-    move_to(track, 1.0, edge + actor.facing * step)
+    inside = 0.45 * actor.length  # however slow it is
+    move_to(track, 0.2, edge + actor.facing * max(0.2 * step, inside))
+    move_to(track, 1.0, edge + actor.facing * max(step, inside))
     return track
 
 
@@ -118,6 +124,7 @@ def leave(state: State, actor: Actor, track: Track) -> None:
     move_to(track, 0.75, middle + actor.facing * beyond)
     move_to(track, 1.0, middle + actor.facing * (beyond + 0.4 * step))
     state.actors.remove(actor)
+    state.habits.gone(actor.kind, actor.facing)
 
 
 def become(actor: Actor, activity: str) -> None:

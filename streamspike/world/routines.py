@@ -1,7 +1,8 @@
 """What ordinarily may happen next: arrivals, departures, stops and starts, seats and boxes, with their probabilities.
 
 Probabilities are per segment. None is below `LEAST`, so that what is rare is rare by intention (`surprises.py`).
-Everything they depend on can be seen in the last few seconds of the picture; nobody has a hidden plan.
+What they depend on can be seen in the last few seconds of the picture, or learned by whoever remembers what came and
+went before (`habits.py`); nobody has a hidden plan.
 """
 
 from __future__ import annotations
@@ -45,6 +46,13 @@ ARRIVALS: dict[str, Arrivals] = {  # kind, lane, side, probability with 0, 1, 2 
         ("cart", "aisle", -1, (0.025, 0.018, 0.0)),
         ("cart", "aisle", 1, (0.025, 0.018, 0.0)),
     ),
+    "walkway": (
+        ("person", "path", -1, (0.08, 0.05, 0.03)),
+        ("person", "path", 1, (0.08, 0.05, 0.03)),
+        ("person", "back path", -1, (0.04, 0.03, 0.02)),
+        ("person", "back path", 1, (0.04, 0.03, 0.02)),
+        ("dog", "path", -1, (0.02, 0.015, 0.0)),
+    ),
 }
 
 
@@ -83,7 +91,10 @@ def arrivals(state: State) -> list[Outcome]:
     if len(state.actors) >= MAX_ACTORS:
         return []
     return [
-        (probabilities[len(state.actors)], Happening("enter", what=kind, lane=lane, side=side))
+        (
+            state.habits.chance(probabilities[len(state.actors)], kind, lane, side),
+            Happening("enter", what=kind, lane=lane, side=side),
+        )
         for kind, lane, side, probabilities in ARRIVALS[state.scene.name]
         if probabilities[len(state.actors)] > 0 and (kind not in VEHICLES or state.lane_is_free(lane))
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SCENES = ("street", "room", "yard")
+SCENES = ("street", "room", "yard", "walkway")
 
 KINDS = ("person", "car", "van", "bicycle", "dog", "cat", "forklift", "cart", "box", "bag", "ball")
 """Everything that can be a body. The position in this tuple plus one is its class in dense labels; 0 is background."""
@@ -132,28 +132,45 @@ def build_scene(name: str, seed: int, aspect: float = 4 / 3) -> Scene:
     def between(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
+    def looking(half_fov: tuple[float, float], height: float, z: float, aim: float) -> Camera:
+        """A camera that has the point `aim` metres above the ground at distance z on its axis."""
+        return Camera(math.radians(between(*half_fov)), height, math.atan2(height - aim, z), aspect)
+
     lanes: tuple[Lane, ...]
     if name == "street":
-        camera = Camera(math.radians(between(31, 36)), between(3.2, 4.5), math.radians(between(14, 19)), aspect)
+        near = between(6.0, 8.5)
         lanes = (
-            Lane("pavement", between(6.6, 7.2), ("person", "dog"), 0),
-            Lane("near road", between(9.0, 9.6), ("car", "van", "bicycle"), 1),
-            Lane("far road", between(11.8, 12.6), ("car", "van", "bicycle"), -1),
+            Lane("pavement", near, ("person", "dog"), 0),
+            Lane("near road", near + between(2.2, 2.8), ("car", "van", "bicycle"), 1),
+            Lane("far road", near + between(4.9, 6.0), ("car", "van", "bicycle"), -1),
         )
-        props = {"bench_x": between(-2.4, 2.4), "bench_z": lanes[0].z + 0.5}
+        camera = looking((28, 38), between(2.8, 5.5), lanes[1].z, between(0.6, 1.6))
+        props = {"bench_x": 0.5 * between(-1, 1) * camera.half_width(near), "bench_z": near + 0.5}
     elif name == "room":
-        camera = Camera(math.radians(between(32, 38)), between(2.1, 2.7), math.radians(between(13, 18)), aspect)
-        lanes = (Lane("floor", between(4.6, 5.4), ("person", "cat"), 0),)
+        z = between(2.9, 5.4)
+        lanes = (Lane("floor", z, ("person", "cat"), 0),)
+        camera = looking((29, 38), between(1.5, 2.8), z, between(0.8, 1.2))
+        half = camera.half_width(z)
         props = {
-            "seat_x": between(-1.8, 1.8),
-            "seat_z": lanes[0].z + 0.4,
-            "door_x": float(rng.choice([-1.0, 1.0])) * 2.6,
+            "seat_x": 0.5 * between(-1, 1) * half,
+            "seat_z": z + 0.4,
+            "door_x": float(rng.choice([-1.0, 1.0])) * 0.75 * half,
         }
-    else:
-        camera = Camera(math.radians(between(32, 37)), between(3.5, 5.0), math.radians(between(16, 21)), aspect)
+    elif name == "yard":
+        near = between(6.4, 8.0)
         lanes = (
-            Lane("aisle", between(6.8, 7.4), ("person", "cart"), 0),
-            Lane("track", between(9.4, 10.2), ("forklift", "person"), 0),
+            Lane("aisle", near, ("person", "cart"), 0),
+            Lane("track", near + between(2.5, 2.9), ("forklift", "person"), 0),
         )
-        props = {"shelf_x": between(-2.5, 2.5), "shelf_z": lanes[1].z + 1.6}
+        camera = looking((30, 38), between(3.0, 5.5), lanes[0].z + 1.3, between(0.6, 1.4))
+        shelf_z = lanes[1].z + 1.6
+        props = {"shelf_x": 0.5 * between(-1, 1) * camera.half_width(shelf_z), "shelf_z": shelf_z}
+    else:
+        near = between(10.0, 14.5)
+        lanes = (
+            Lane("path", near, ("person", "dog"), 0),
+            Lane("back path", near + between(2.6, 3.4), ("person",), 0),
+        )
+        camera = looking((23, 32), between(5.0, 9.0), near + 1.5, between(0.2, 1.0))
+        props = {}
     return Scene(name, seed, camera, lanes, props)

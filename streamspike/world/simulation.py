@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from random import Random
 
 from streamspike.world.acting import act
+from streamspike.world.habits import draw_habits
 from streamspike.world.happenings import outcomes, sentence_distribution
 from streamspike.world.life import Happening, State
 from streamspike.world.motions import new_item
+from streamspike.world.routines import ARRIVALS
 from streamspike.world.scene import Scene, Snapshot
 from streamspike.world.sentences import describe
 from streamspike.world.surprises import LOUD, LOUD_SHARE, RATES, SURPRISES, surprises
@@ -23,7 +25,7 @@ from streamspike.world.tracks import Track
 VIEW_CHANGES = (0.4, 0.6)
 """Parts of a segment between which light, cover and camera go from the old to the new: its frames show both."""
 
-FIRST_ITEMS = {"street": ("bag",), "room": ("bag", "box"), "yard": ("box", "box", "bag")}
+FIRST_ITEMS = {"street": ("bag",), "room": ("bag", "box"), "yard": ("box", "box", "bag"), "walkway": ("bag",)}
 """What may lie around when a simulation begins."""
 
 
@@ -90,6 +92,7 @@ class Simulation:
         self.state = State(scene, segment_seconds)
         self._script = script
         self._rng = Random(seed)
+        self.state.habits = draw_habits([arrival[:3] for arrival in ARRIVALS[scene.name]], self._rng)
         self._tracks: list[Track] = []
         self._before = self._after = view_of(self.state)
         self._index = -burn_in

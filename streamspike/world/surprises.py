@@ -26,6 +26,7 @@ RATES = {  # probability per segment while possible, shared by all the ways in w
     "collide": 0.0020,
     "climb": 0.0013,
     "shelf": 0.0013,
+    "intrude": 0.0030,
     "jump": 0.0018,
     "lights_out": 0.0004,
     "camera_moves": 0.0004,
@@ -33,6 +34,9 @@ RATES = {  # probability per segment while possible, shared by all the ways in w
 }
 
 SURPRISES: tuple[str, ...] = tuple(RATES)
+
+INTRUDERS = ("bicycle", "car", "cart")
+"""What does not belong on a walkway."""
 
 LOUD = ("lights_out", "camera_moves", "covered")
 """Every pixel changes; a frame difference finds them as well."""
@@ -82,7 +86,8 @@ def actor_surprises(state: State) -> dict[str, list[Happening]]:
                 can("drop", actor, "box")
         if actor.kind in ("person", "dog", "cart") and actor.activity == "move":
             can("turn_back", actor)
-        if actor.kind == "car" and actor.activity == "move" and state.inside(actor.x, actor.z, 0.2):
+        on_road = state.scene.lane(actor.lane).direction != 0
+        if actor.kind == "car" and on_road and actor.activity == "move" and state.inside(actor.x, actor.z, 0.2):
             can("stop_in_road", actor)
         if actor.kind in ("cat", "dog"):
             can("jump", actor)
@@ -108,7 +113,13 @@ def scene_surprises(state: State) -> dict[str, list[Happening]]:
         if lane.direction and state.lane_is_free(lane.name)
     ]
     climbing = [Happening("climb", what="person", lane="track")] if state.scene.name == "yard" else []
-    return {"wrong_way": wrong, "climb": climbing}
+    intruding = [
+        Happening("intrude", what=kind, lane="path", side=side)
+        for kind in INTRUDERS
+        for side in (-1, 1)
+        if state.scene.name == "walkway" and state.lane_is_free("path")
+    ]
+    return {"wrong_way": wrong, "climb": climbing, "intrude": intruding}
 
 
 def hits(state: State) -> list[Happening]:

@@ -14,7 +14,7 @@ def test_the_language_is_small_lower_case_and_without_full_stops():
     for sentence in sentences:
         assert sentence == sentence.lower().strip()
         assert sentence.replace(" ", "").isalpha(), sentence
-        assert len(sentence.split()) <= 10
+        assert len(sentence.split()) <= 15
 
 
 def at(state: State, kind: str, z: float, facing: int = 1, **more) -> Actor:
@@ -23,7 +23,7 @@ def at(state: State, kind: str, z: float, facing: int = 1, **more) -> Actor:
     return actor
 
 
-@pytest.mark.parametrize("name", ["street", "room", "yard"])
+@pytest.mark.parametrize("name", ["street", "room", "yard", "walkway"])
 def test_an_empty_place_is_quiet(name):
     assert describe(State(build_scene(name, 0), 1.0), Happening("continue")) == f"the {name} is quiet"
 
@@ -31,13 +31,33 @@ def test_an_empty_place_is_quiet(name):
 def test_when_nothing_happens_the_foremost_is_described():
     state = State(build_scene("street", 0), 1.0)
     at(state, "car", 9.0, facing=-1)
-    assert describe(state, Happening("continue")) == "a car drives to the left"
+    assert describe(state, Happening("continue")) == "in the middle a car drives to the left"
     walker = at(state, "person", 7.0)
-    assert describe(state, Happening("continue")) == "a person walks to the right"
+    assert describe(state, Happening("continue")) == "in the middle a person walks to the right beside a car"
     walker.holds = "box"
-    assert describe(state, Happening("continue")) == "a person carries a box to the right"
+    assert describe(state, Happening("continue")) == "in the middle a person carries a box to the right beside a car"
     walker.activity = "lie"
-    assert describe(state, Happening("continue")) == "a person lies on the ground"
+    assert describe(state, Happening("continue")) == "in the middle a person lies on the ground beside a car"
+    at(state, "dog", 7.5)
+    assert describe(state, Happening("continue")) == "in the middle a person lies on the ground among others"
+
+
+def test_where_and_how_fast_are_said():
+    state = State(build_scene("street", 0), 1.0)
+    walker = at(state, "person", 7.0, speed=1.0, hurry=-1)
+    walker.x = state.edge(7.0, -1) + 0.3
+    assert describe(state, Happening("continue")) == "on the left a person slowly walks to the right"
+    walker.x, walker.hurry = state.edge(7.0, 1) - 1.0, 1
+    assert describe(state, Happening("continue")) == "on the right a person quickly walks to the right"
+    assert describe(state, Happening("fall", walker.actor_id)) == "on the right a person falls down"
+
+
+def test_where_is_meant_halfway_through_the_segment():
+    state = State(build_scene("street", 0), 1.0)
+    walker = at(state, "person", 7.0, speed=1.2)
+    width = state.edge(7.0, 1) - state.edge(7.0, -1)
+    walker.x = state.edge(7.0, -1) + width / 3 - 0.5
+    assert describe(state, Happening("continue")).startswith("in the middle")
 
 
 def test_darkness_and_a_blocked_view_hide_everybody():

@@ -32,6 +32,11 @@ def chances(state: State) -> dict[str, float]:
     return sentence_distribution(state, outcomes(state))
 
 
+def chance_that(words: str, state: State) -> float:
+    """Of all sentences with these words, wherever it happens."""
+    return sum(chance for sentence, chance in chances(state).items() if words in sentence)
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_every_table_sums_to_one_and_has_no_empty_entry(name):
     for state in states(name):
@@ -92,9 +97,9 @@ def test_somebody_at_the_edge_almost_surely_leaves():
 def test_a_box_is_put_down_at_the_shelf_and_nowhere_else():
     state = State(build_scene("yard", 1), 1.0)
     walker = person(state, state.scene.props["shelf_x"] - 0.5, holds="box")
-    assert chances(state)["a person puts down a box"] == pytest.approx(0.7, abs=0.02)
+    assert chance_that("puts down a box", state) == pytest.approx(0.7, abs=0.02)
     walker.facing = -1
-    assert "a person puts down a box" not in chances(state)
+    assert chance_that("puts down a box", state) == 0
 
 
 def test_boxes_are_put_down_beside_one_another():
@@ -110,9 +115,9 @@ def test_boxes_are_put_down_beside_one_another():
 def test_who_has_sat_for_a_while_gets_up_sooner():
     state = State(build_scene("room", 1), 1.0)
     sitter = person(state, activity="sit")
-    fresh = chances(state)["a person gets up"]
+    fresh = chance_that("gets up", state)
     sitter.age = 3
-    assert chances(state)["a person gets up"] > 3 * fresh
+    assert chance_that("gets up", state) > 3 * fresh
 
 
 def test_nothing_but_the_light_can_change_in_the_dark():
@@ -123,11 +128,11 @@ def test_nothing_but_the_light_can_change_in_the_dark():
 
 def test_a_sentence_has_the_probability_of_all_happenings_that_read_so():
     state = State(build_scene("yard", 1), 1.0)
-    for x in (-1.0, 1.0):
+    for x in (-0.5, 0.5):
         person(state, x, activity="stand")
     starts = [p for p, happening in outcomes(state) if happening.kind == "start"]
     assert len(starts) == 2
-    assert chances(state)["a person walks on to the right"] == pytest.approx(sum(starts))
+    assert chances(state)["in the middle a person walks on to the right"] == pytest.approx(sum(starts))
 
 
 def test_what_surprises_depends_on_who_is_there():

@@ -77,7 +77,7 @@ def test_without_a_script_surprises_come_by_nature_at_times():
 @pytest.mark.parametrize("kind", SURPRISES)
 def test_every_kind_of_surprise_can_be_had(kind):
     for seed in range(600):
-        truth = clip(SCENES[seed % 3], seed, 2, script={1: kind})[1]
+        truth = clip(SCENES[seed % len(SCENES)], seed, 2, script={1: kind})[1]
         assert truth.scripted
         if truth.kind == kind:
             return
