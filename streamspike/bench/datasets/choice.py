@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from streamspike.bench.datasets import frame_pairs, funqa, gmdcsa24, labelled_folder, oops, ped2, upcam
+from streamspike.bench.datasets.disk import StoredDataset
 from streamspike.bench.footage import Dataset, DatasetError
+
+STORED = {
+    labelled_folder.NAME: (labelled_folder.GUIDE, labelled_folder.read_folder),
+    oops.NAME: (oops.GUIDE, oops.read_oops),
+    funqa.NAME: (funqa.GUIDE, funqa.read_funqa),
+    frame_pairs.UCF_CRIME: (frame_pairs.UCF_CRIME_GUIDE, frame_pairs.read_ucf_crime),
+    frame_pairs.XD_VIOLENCE: (frame_pairs.XD_VIOLENCE_GUIDE, frame_pairs.read_xd_violence),
+    ped2.NAME: (ped2.GUIDE, ped2.read_ped2),
+    upcam.NAME: (upcam.GUIDE, upcam.read_upcam),
+    gmdcsa24.NAME: (gmdcsa24.GUIDE, gmdcsa24.read_gmdcsa24),
+}
+"""Name to guide and reader."""
 
 
 def choose_dataset(spec: str) -> Dataset:
     """See `streamspike.bench.footage.open_dataset`."""
-    raise DatasetError(f"there is no data set {spec!r}")
+    spec = spec.strip()
+    scheme, colon, rest = spec.partition(":")
+    name, _, query = spec.partition("?")
+    if name.rstrip(":") == "world":
+        from streamspike.bench.datasets.world import parse_world_dataset  # loads OpenCV's drawing
+
+        return parse_world_dataset(query)
+    if colon and scheme in STORED:
+        if not rest:
+            raise DatasetError(f"say where {scheme} lies: {scheme}:PATH; {STORED[scheme][0]}")
+        return _stored(scheme, rest)
+    if Path(spec).expanduser().is_dir():
+        return _stored(labelled_folder.NAME, spec)
+    known = ", ".join(f"{name}:PATH" for name in STORED)
+    raise DatasetError(f"there is no data set or folder {spec!r}; there are world, world?clips=500&seed=0, {known}")
+
+
+def _stored(name: str, path: str) -> StoredDataset:
+    guide, read = STORED[name]
+    return StoredDataset(name, Path(path).expanduser(), guide, read)
