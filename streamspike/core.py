@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,9 @@ class Sampling:
     temperature_spread: float = 0.1
     top_p: float = 0.9
     top_p_spread: float = 0.05
+    diversity: Literal["temperature", "distinct", "groups"] = "temperature"
+    """How sentences are made to differ. temperature: each drawn with its own temperature and top_p until N differ;
+    distinct: drawn without replacement; groups: not drawn, but searched for side by side (see `engine/beams.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Request:
     """Also ask whether each hypothesis is true (the published code's posterior)."""
     previous: tuple[str, ...] = ()
     """The last hypotheses of this epoch, stale or not: what is scored when there is no time to sample."""
+    num_sightings: int = 0
+    """Sentences to draw about what was seen, as they come: temperature 1, the whole vocabulary, repeats and all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,8 @@ class Assessment:
     """Wall time by stage: vision, prefill, sample, caption, score. The reference has other stages."""
     drift_nats: float | None = None
     """Fast windows: how far the prefix had drifted, where this request measured it by a refill."""
+    sightings: tuple[Scores, ...] = ()
+    """One per readable sentence drawn about what was seen, repeats and all; without likelihoods."""
 
 
 @dataclass(frozen=True, slots=True)

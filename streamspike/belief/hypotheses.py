@@ -16,13 +16,16 @@ def sentence_key(sentence: str) -> str:
     return " ".join(plain.split()).rstrip(" .,;:!?\u2026")
 
 
+def readable(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Those with a letter or digit, in order."""
+    return tuple(sentence for sentence in sentences if any(map(str.isalnum, sentence_key(sentence))))
+
+
 def distinct(sentences: Iterable[str]) -> tuple[str, ...]:
     """The first of each, in order; sentences without a letter or digit are left out."""
     kept: dict[str, str] = {}
-    for sentence in sentences:
-        key = sentence_key(sentence)
-        if any(character.isalnum() for character in key):
-            kept.setdefault(key, sentence)
+    for sentence in readable(sentences):
+        kept.setdefault(sentence_key(sentence), sentence)
     return tuple(kept.values())
 
 

@@ -1,4 +1,4 @@
-"""Writes answers token by token: greedy, or by nucleus sampling with a seed.
+"""Writes answers token by token: greedy, by nucleus sampling with a seed, or side by side as beams.
 
 The prompt is run once and its cache repeated for every row; within one loop that is exact.
 """
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from streamspike.core import Sampling
-from streamspike.engine.forward import Row, embed, project, run_rows
+from streamspike.engine.beams import Beams, Shortlist
+from streamspike.engine.forward import Row, embed, last_logits, project, run_rows
+from streamspike.engine.layout import text_span
 from streamspike.engine.model import LoadedModel
 
 Chooser = Callable[[Tensor], Tensor]
@@ -64,6 +66,55 @@ def pick(logits: Tensor, temperature: Tensor, top_p: Tensor, draw: Tensor) -> Te
     # Rounding may put a draw of almost 1 behind the last token that is kept.
     place = place.minimum((kept > 0).sum(dim=-1, keepdim=True) - 1)
     return order.gather(1, place)[:, 0]
+
+
+def as_they_come(num_draws: int, max_tokens: int) -> Sampling:
+    """Draws from the model itself, at temperature 1 and from the whole vocabulary: means over them are unbiased."""
+    return Sampling(num_draws, max_tokens, temperature=1.0, temperature_spread=0.0, top_p=1.0, top_p_spread=0.0)
+
+
+def shortlist(logits: Tensor, wanted: Shortlist) -> tuple[list[list[int]], list[list[float]]]:
+    """Tokens that may follow, and their log-probabilities in the tempered nucleus.
+
+    Args:
+        logits: (num_rows, vocabulary); special tokens at -inf.
+        wanted: without numbers the likeliest tokens; with numbers each row's are drawn without replacement.
+    """
+    count = min(wanted.count, logits.shape[1])
+    probability, order = torch.softmax(logits.double() / wanted.temperature, dim=-1).sort(dim=-1, descending=True)
+    left = torch.where(probability.cumsum(dim=-1) - probability < wanted.top_p, probability, 0.0)
+    left = left / left.sum(dim=-1, keepdim=True)
+    if wanted.numbers is None:
+        return order[:, :count].tolist(), left[:, :count].log().tolist()
+    numbers = torch.from_numpy(wanted.numbers).to(logits.device)
+    index = torch.arange(left.shape[1], device=logits.device)
+    token_ids, log_probabilities = [], []
+    for number in numbers.split(1, dim=1):
+        reached = left.cumsum(dim=-1)
+        place = torch.searchsorted(reached, number * reached[:, -1:], right=True)
+        # Rounding may put a draw of almost 1 behind the last token that is left; where none is left, its share is 0.
+        place = place.minimum(torch.where(left > 0, index, 0).amax(dim=-1, keepdim=True))
+        token_ids.append(order.gather(1, place))
+        log_probabilities.append(left.gather(1, place).log())
+        left = left.scatter(1, place, 0.0)
+    # The shares are of the whole nucleus: what is drawn is not made up for.
+    return torch.cat(token_ids, dim=1).tolist(), torch.cat(log_probabilities, dim=1).tolist()
+
+
+def search(loaded: LoadedModel, context: Row, beams: Beams) -> list[tuple[int, ...]]:
+    """Answers to one context, written side by side, each word by a forward of whole rows.
+
+    Returns:
+        Token ids of each answer without the end.
+    """
+    suppressed = torch.tensor(loaded.suppressed, dtype=torch.long, device=loaded.device)
+    written: list[list[int]] = [[] for _ in beams.parents]
+    while beams.writing:
+        position = context.span.next_position
+        logits = last_logits(loaded, [context.extended(text_span(position, ids)) for ids in written])
+        tokens = beams.take(*shortlist(logits.index_fill(1, suppressed, -torch.inf), beams.wanted()))
+        written = [[*written[parent], token] for parent, token in zip(beams.parents, tokens, strict=True)]
+    return beams.answers
 
 
 def generate(loaded: LoadedModel, context: Row, choose: Chooser, num_rows: int, max_tokens: int) -> list[list[int]]:

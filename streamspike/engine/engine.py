@@ -20,7 +20,6 @@ place, which is not exact; every `refill_segments` slides it is filled again, an
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,11 +40,11 @@ from streamspike.engine.ledger import Ledger
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import NOTHING_READABLE
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
-from streamspike.engine.sampler import DeviceSampler, Question
+from streamspike.engine.sampler import DeviceSampler
 from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
 from streamspike.engine.turn import Turn
 from streamspike.engine.vision import FrameSize
-from streamspike.engine.writer import CaptionWriter, HypothesisWriter, Writer, advance
+from streamspike.engine.writer import CaptionWriter, Writer, advance
 from streamspike.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -198,7 +197,8 @@ class IncrementalEngine:
                     turns.remove(turn)
             rows = [turn.row for turn in turns]
             compute(self._loaded, rows)
-        if self._sampler:
+        searches = any(turn.samples and turn.request.sampling.diversity != "temperature" for turn in turns)
+        if self._sampler and not searches:  # beams decide on the host
             with self._timed("sample" if any(turn.samples for turn in turns) else "caption"):
                 self._write_on_device(turns, self._sampler)
         else:
@@ -310,14 +310,13 @@ class IncrementalEngine:
         captions = [
             CaptionWriter(turn.inquiry.seen, end_id, turn.request.sampling.max_caption_tokens) for turn in turns
         ]
-        draws = {
-            turn: HypothesisWriter(turn.inquiry.asked, end_id, turn.request.sampling, turn.nucleus(), self._read)
-            for turn in turns
-            if turn.samples
-        }
+        draws = {turn: turn.hypothesis_writer(end_id, self._read) for turn in turns if turn.samples}
+        sightings = {turn: turn.sighting_writer(end_id, self._read) for turn in turns if turn.sights}
         all_writers: list[tuple[PackedRow, Writer]] = [(turn.row, writer) for turn, writer in draws.items()]
+        all_writers += [(turn.row, writer) for turn, writer in sightings.items()]
         all_writers += zip(rows, captions, strict=True)
-        stages: tuple[tuple[str, Sequence[Writer]], ...] = (("sample", [*draws.values()]), ("caption", captions))
+        after: list[Writer] = [*captions, *sightings.values()]
+        stages: tuple[tuple[str, Sequence[Writer]], ...] = (("sample", [*draws.values()]), ("caption", after))
         for stage, writers in stages:
             with self._timed(stage):
                 advance(self._loaded, all_writers)
@@ -327,22 +326,15 @@ class IncrementalEngine:
         for turn, caption in zip(turns, captions, strict=True):
             turn.caption_ids = caption.token_ids
         for turn, writer in draws.items():
-            turn.hypotheses = writer.hypotheses
+            turn.take_hypotheses(writer.sentences)
+        for turn, sighting in sightings.items():
+            turn.take_sightings(sighting.sentences)
 
     def _write_on_device(self, turns: Sequence[Turn], sampler: DeviceSampler) -> None:
         """The same without the host: all steps in a row."""
-        questions = []
+        answers = iter(sampler.write([question for turn in turns for question in turn.questions()]))
         for turn in turns:
-            sampling = turn.request.sampling
-            questions.append(Question(turn.row, turn.inquiry.seen, sampling.max_caption_tokens))
-            if turn.samples:
-                nucleus = turn.nucleus()
-                questions.append(Question(turn.row, turn.inquiry.asked, sampling.max_hypothesis_tokens, nucleus))
-        answers = iter(sampler.write(questions))
-        for turn in turns:
-            (turn.caption_ids,) = next(answers)
-            if turn.samples:
-                turn.hypotheses = distinct(map(self._read, next(answers)))[: turn.request.sampling.num_hypotheses]
+            turn.take_answers(answers, self._read)
 
     def _score(self, turns: Sequence[Turn]) -> None:
         """Score the hypotheses of all rows that have a prior."""
@@ -354,8 +346,9 @@ class IncrementalEngine:
             if turn.request.complete:
                 turn.hypotheses = distinct([*turn.hypotheses, self._read(turn.caption_ids)])
             turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
+            turn.inquiry.add_hypotheses(turn.texts, verify=False)
         compute(self._loaded, [turn.row for turn in scored])
-        places = [turn.inquiry.places(turn.hypotheses) for turn in scored]
+        places = [turn.inquiry.places(turn.texts) for turn in scored]
         targets = [target for _, wanted in places for target in wanted]
         rows = [(turn.row, nodes) for turn, (nodes, _) in zip(scored, places, strict=True)]
         values = iter(log_probabilities(self._loaded, rows, targets))
@@ -365,15 +358,14 @@ class IncrementalEngine:
         answers = iter(choices(self._loaded, questions, options) if questions else ())
         for turn, (nodes, _) in zip(scored, places, strict=True):
             likelihood = [next(answers)[0] for _ in turn.hypotheses] if turn.request.verify else None
-            turn.scores = turn.inquiry.scores(turn.hypotheses, list(islice(values, len(nodes))), likelihood)
+            turn.take_scores(list(islice(values, len(nodes))), likelihood)
 
     def _close(self, turn: Turn, turns: Sequence[Turn]) -> Assessment | Exception:
         """The answer; the stream goes back into the table, unless the model's numbers make no sense."""
-        for score in turn.scores:
-            if not math.isfinite(score.log_prior + score.log_posterior + (score.log_likelihood or 0.0)):
-                return EngineError(
-                    f"the model gives {score.text!r} a log-probability that is not finite; are its weights broken?"
-                )
+        if broken := turn.broken_score():
+            return EngineError(
+                f"the model gives {broken.text!r} a log-probability that is not finite; are its weights broken?"
+            )
         caption, stream = self._read(turn.caption_ids), turn.stream
         stream.close()
         stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
@@ -383,7 +375,7 @@ class IncrementalEngine:
             for stage, time in self._times.items()
             if turn.takes_part(stage)
         }
-        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats)
+        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats, turn.sightings)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))

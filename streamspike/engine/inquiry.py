@@ -82,19 +82,15 @@ class Inquiry:
         """The nodes that answer whether each hypothesis is true."""
         return [self._ask(self._after, render_verify(text)) for text in texts]
 
-    def scores(
-        self, texts: Sequence[str], log_probabilities: Sequence[float], log_likelihood: Sequence[float] | None
-    ) -> tuple[Scores, ...]:
+    def scores(self, texts: Sequence[str], log_probabilities: Sequence[float]) -> tuple[Scores, ...]:
         """
         Args:
             log_probabilities: of the targets of `places`.
-            log_likelihood: log P(yes) of `questions`; None: not asked.
         """
         lengths = [len(self._tokenize(text)) + 1 for text in texts]
         values = iter(log_probabilities)
         log_prior, log_posterior = ([sum(islice(values, length)) for length in lengths] for _ in range(2))
-        verified: Sequence[float | None] = [None] * len(texts) if log_likelihood is None else log_likelihood
-        return tuple(map(Scores, texts, lengths, log_prior, log_posterior, verified))
+        return tuple(map(Scores, texts, lengths, log_prior, log_posterior))
 
     def _ask(self, root: int, question: str) -> int:
         """The node of the question's last token."""

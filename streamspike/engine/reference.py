@@ -9,10 +9,12 @@ Deviations from the paper and its code:
    question.
 2. Frames come before the memory (see `belief/prompts.py`).
 3. Draws go on until N distinct sentences are found, or DRAWS_PER_HYPOTHESIS * N were drawn. They are drawn in one batch
-   and counted in order, which is the same distribution as one after the other.
+   and counted in order, which is the same distribution as one after the other. Or they are made to differ as `beams.py`
+   says, if the sampling asks for it.
 4. With `complete`, the caption of what was seen joins the set: a closed set is blind to what nobody expected.
 5. Frame features are computed once per request. Vision attention stays within a temporal patch, so nothing changes.
-6. The end of the answer is part of its score, so that a sentence that stops early is not favoured.
+6. Sentences may be drawn about what was seen, too (`Request.num_sightings`); they are scored, and do not join the set.
+7. The end of the answer is part of its score, so that a sentence that stops early is not favoured.
 """
 
 from __future__ import annotations
@@ -20,10 +22,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from streamspike.belief.hypotheses import distinct
+from streamspike.belief.hypotheses import distinct, readable
 from streamspike.belief.prompts import OBSERVE, PREDICT, render_verify
 from streamspike.core import Assessment, Request, Scores
-from streamspike.engine.decode import Nucleus, generate, greedy
+from streamspike.engine.beams import make_beams
+from streamspike.engine.decode import Nucleus, as_they_come, generate, greedy, search
 from streamspike.engine.forward import BlockFeatures, Row, encode_segments, score_answers
 from streamspike.engine.layout import block_seconds, join_spans
 from streamspike.engine.plain import PlainEngine
@@ -32,6 +35,9 @@ from streamspike.errors import EngineError
 
 DRAWS_PER_HYPOTHESIS = 3
 """A quiet scene has few likely futures; more draws would only repeat them."""
+
+SIGHTING_SEED = 1 << 32
+"""Added to the seed of a request, which is smaller, for draws about what was seen: they owe nothing to the others."""
 
 NOTHING_READABLE = "nothing changes"
 """The one hypothesis when a model answers with nothing a person can read."""
@@ -73,8 +79,12 @@ class ReferenceEngine(PlainEngine):
                 rows = [self._context(after, num_frames, size, request.summary, question) for question in questions]
                 log_likelihood = list(self._choose_yes(rows))
         scores = tuple(map(Scores, hypotheses, lengths, log_prior, log_posterior, log_likelihood))
-        _check_finite(scores)
-        return Assessment(scores, caption, sampled, seconds)
+        sightings: tuple[Scores, ...] = ()
+        if request.num_sightings:
+            with self._timed("sightings", seconds):
+                sightings = self._sight(expected, seen, request)
+        _check_finite([*scores, *sightings])
+        return Assessment(scores, caption, sampled, seconds, sightings=sightings)
 
     def _context(
         self, blocks: Sequence[BlockFeatures], num_frames: int, size: FrameSize, summary: str, question: str
@@ -93,11 +103,28 @@ class ReferenceEngine(PlainEngine):
     def _sample(self, expected: Row, request: Request) -> tuple[str, ...]:
         """At least one and at most N distinct sentences."""
         sampling = request.sampling
-        num_draws = DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses
-        choose = Nucleus(sampling, num_draws, request.seed)
-        answers = generate(self._loaded, expected, choose, num_draws, sampling.max_hypothesis_tokens)
+        beams = make_beams(sampling, self._loaded.layout.special.end, request.seed)
+        answers: Sequence[Sequence[int]]
+        if beams:
+            answers = search(self._loaded, expected, beams)
+        else:
+            num_draws = DRAWS_PER_HYPOTHESIS * sampling.num_hypotheses
+            choose = Nucleus(sampling, num_draws, request.seed)
+            answers = generate(self._loaded, expected, choose, num_draws, sampling.max_hypothesis_tokens)
         found = distinct(self._read(ids) for ids in answers)
         return found[: sampling.num_hypotheses] or (NOTHING_READABLE,)
+
+    def _sight(self, expected: Row, seen: Row, request: Request) -> tuple[Scores, ...]:
+        """Readable sentences drawn about what was seen, in order."""
+        sampling = as_they_come(request.num_sightings, request.sampling.max_caption_tokens)
+        choose = Nucleus(sampling, request.num_sightings, request.seed + SIGHTING_SEED)
+        answers = generate(self._loaded, seen, choose, request.num_sightings, sampling.max_hypothesis_tokens)
+        texts = readable(self._read(ids) for ids in answers)
+        if not texts:
+            return ()
+        log_prior, lengths = self._score(expected, texts)
+        log_posterior, _ = self._score(seen, texts)
+        return tuple(map(Scores, texts, lengths, log_prior, log_posterior))
 
     def _score(self, context: Row, hypotheses: Sequence[str]) -> tuple[list[float], list[int]]:
         """Log-probabilities and numbers of tokens."""

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from streamspike.belief.hypotheses import distinct
 from streamspike.core import Sampling
-from streamspike.engine.decode import Nucleus, greedy, pick
+from streamspike.engine.beams import Beams
+from streamspike.engine.decode import Nucleus, greedy, pick, shortlist
 from streamspike.engine.forward import send
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.runner import PackedRow, logits_of
@@ -33,8 +34,10 @@ class Choice:
     """Tokens to be chosen, one after each node; the same node may stand here several times."""
 
     nodes: list[int]
-    nucleus: tuple[Tensor, Tensor, Tensor] | None
+    nucleus: tuple[Tensor, Tensor, Tensor] | None = None
     """Temperature, top_p and random number of each; None: the most likely token."""
+    beams: Beams | None = None
+    """Decide among all continuations of the nodes instead, of which each node may get several or none."""
 
 
 class Writer(Protocol):
@@ -55,9 +58,18 @@ class Writer(Protocol):
 def advance(loaded: LoadedModel, writers: Sequence[tuple[PackedRow, Writer]]) -> None:
     """Write as far as computed logits allow."""
     while asked := [(row, writer, choice) for row, writer in writers if (choice := writer.choose(row.tree))]:
-        chosen = _choose(loaded, [(row, choice) for row, _, choice in asked])
-        for (row, writer, choice), token_ids in zip(asked, chosen, strict=True):
+        single = [(row, choice) for row, _, choice in asked if not choice.beams]
+        chosen = iter(_choose(loaded, single) if single else ())
+        for row, writer, choice in asked:
+            token_ids = _follow(loaded, row, choice.nodes, choice.beams) if choice.beams else next(chosen)
             writer.take(row.tree, choice, token_ids)
+
+
+def _follow(loaded: LoadedModel, row: PackedRow, nodes: list[int], beams: Beams) -> list[int]:
+    """Move beams on by one token; the tokens of those that still write."""
+    suppressed = torch.tensor(loaded.suppressed, dtype=torch.long).to(loaded.device)
+    logits = torch.cat([part for _, part in logits_of(loaded, [(row, nodes)])])
+    return beams.take(*shortlist(logits.index_fill(1, suppressed, -torch.inf), beams.wanted()))
 
 
 def _choose(loaded: LoadedModel, asked: Sequence[tuple[PackedRow, Choice]]) -> list[list[int]]:
@@ -121,7 +133,7 @@ class CaptionWriter:
         """Whatever was guessed behind its place is asked for along: a guess that is right needs no second look."""
         if not self._writing or not tree.is_computed(self._node):
             return None
-        return Choice(tree.computed_from(self._node), None)
+        return Choice(tree.computed_from(self._node))
 
     def take(self, tree: TokenTree, choice: Choice, token_ids: list[int]) -> None:
         following = dict(zip(choice.nodes, token_ids, strict=True))
@@ -137,8 +149,39 @@ class CaptionWriter:
             (self._node,) = tree.grow(self._node, [token_id])
 
 
-class HypothesisWriter:
-    """Several draws from one question, of which the first distinct sentences count.
+class BeamWriter:
+    """Several answers to one question that decide together how they go on."""
+
+    def __init__(self, start: int, beams: Beams, read: Reader) -> None:
+        """
+        Args:
+            start: node of the last token of the question.
+        """
+        self._beams = beams
+        self._nodes = [start] * len(beams.parents)
+        self._read = read
+
+    @property
+    def writing(self) -> bool:
+        return self._beams.writing
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One per beam, best first."""
+        return tuple(map(self._read, self._beams.answers))
+
+    def choose(self, tree: TokenTree) -> Choice | None:
+        if not self.writing or not all(map(tree.is_computed, self._nodes)):
+            return None
+        return Choice(self._nodes, beams=self._beams)
+
+    def take(self, tree: TokenTree, choice: Choice, token_ids: list[int]) -> None:
+        parents = [choice.nodes[parent] for parent in self._beams.parents]
+        self._nodes = [tree.grow(node, [token_id])[-1] for node, token_id in zip(parents, token_ids, strict=True)]
+
+
+class DrawWriter:
+    """Several draws from one question, written until enough of them are distinct sentences.
 
     All draws take a step together, so that the random numbers are those of `decode.generate` with the same seed. A draw
     is given up when those before it have all ended and hold enough distinct sentences.
@@ -164,9 +207,9 @@ class HypothesisWriter:
         return bool(self._drawing)
 
     @property
-    def hypotheses(self) -> tuple[str, ...]:
-        """At most as many distinct sentences as are wanted; all of them when the writer has ended."""
-        return distinct(self._sentences)[: self._sampling.num_hypotheses]
+    def sentences(self) -> tuple[str, ...]:
+        """Of the draws that count, in order; all of them when the writer has ended."""
+        return tuple(self._sentences)
 
     def choose(self, tree: TokenTree) -> Choice | None:
         nodes = [self._nodes[draw] for draw in self._drawing]
@@ -193,5 +236,5 @@ class HypothesisWriter:
         still = set(self._drawing)
         while len(self._sentences) < len(self._written) and len(self._sentences) not in still:
             self._sentences.append(self._read(self._written[len(self._sentences)]))
-        if len(self.hypotheses) == self._sampling.num_hypotheses:
+        if len(distinct(self._sentences)) >= self._sampling.num_hypotheses:
             self._drawing = []
