@@ -59,8 +59,11 @@ class Dataset(Protocol):
     """Where footage comes from. Reads annotations and looks for files; decodes nothing."""
 
     name: str
-    left_out: Mapping[str, int]
-    """Reason to number of videos or labels that `footage` could not use; filled by it, and to be shown to the user."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Reason to number of videos or labels that `footage` could not use; filled by it, and to be shown."""
+        ...
 
     def footage(self) -> Sequence[Footage]:
         """All of it, in the same order every time.

@@ -71,7 +71,7 @@ def parse_classes(text: str, description: str, left_out: Counter[str]) -> list[I
         if not spans:
             left_out["label without times"] += 1
         for numbers in spans:
-            one = interval(*map(float, numbers), description, kind) if len(numbers) == 2 else None
+            one = interval(float(numbers[0]), float(numbers[1]), description, kind) if len(numbers) == 2 else None
             if one is None:
                 left_out["label whose times are no interval"] += 1
             else:

@@ -64,7 +64,7 @@ def picture_address(folder: Path, pictures: Sequence[Path], fps: float) -> str |
     names = {path.name for path in pictures}
     if any(f"{prefix}{int(digits) + k:0{len(digits)}d}{suffix}" not in names for k in range(len(pictures))):
         return None
-    pattern = f"{str(folder / prefix).replace('%', '%%')}%0{len(digits)}d{suffix}"
+    pattern = f"{f'{folder}/{prefix}'.replace('%', '%%')}%0{len(digits)}d{suffix}"
     options = rf"framerate={fps:g}\:start_number={int(digits)}"
     return f"lavfi:movie=filename={_quoted(pattern)}:format_name=image2:format_opts={_quoted(options, inner=False)}"
 

@@ -79,7 +79,8 @@ class WorldDataset:
         scripted = int(rng.integers(1, NUM_SEGMENTS))
         scene: Scene = build_scene(self.scene or drawn, seed, width / height)
         simulation = Simulation(scene, seed, self.segment_seconds, script={scripted: None})
-        surprises, ordinary = [], []
+        surprises: list[Interval] = []
+        ordinary: list[Interval] = []
         for truth in (simulation.step() for _ in range(NUM_SEGMENTS)):
             one = Interval(truth.start_seconds, truth.end_seconds, truth.sentence, truth.kind)
             (surprises if truth.surprising else ordinary).append(one)
