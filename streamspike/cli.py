@@ -300,7 +300,7 @@ def demo(
 @world_app.command()
 def render(
     scene: Annotated[
-        str, typer.Argument(help="street, room or yard, with settings: street?seed=7&size=640x360&fps=8&surprise=15")
+        str, typer.Argument(help="street, room, yard or walkway, with settings: street?seed=7&size=640x360&fps=8&surprise=15")
     ],
     out: Annotated[Path, typer.Option(help="The mp4; the truth goes beside it as JSON.")],
     seconds: Annotated[float, typer.Option(min=1, help="Length of the film.")] = 60.0,
