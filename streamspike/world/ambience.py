@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from streamspike.core import Pixels
+from streamspike.world.crowd import crowd_of
 from streamspike.world.nuisance import (
     Branches,
     Clouds,
@@ -32,6 +33,7 @@ NUISANCES = {
     "street": (Clouds, Flicker, Branches, Rain, Headlights, Passers, Insect, Flag),
     "room": (Clouds, Flicker, Headlights, Television, Curtain, Insect),
     "yard": (Clouds, Flicker, Branches, Rain, Conveyor, Insect, Flag),
+    "walkway": (Clouds, Flicker, Branches, Rain, Passers, Insect),
 }
 
 
@@ -70,7 +72,7 @@ def bursts_of(seed: int, stretch: int, num_nuisances: int) -> tuple[Burst, ...]:
 
 
 class Ambience:
-    """The 1 to 3 nuisances of one camera."""
+    """The 1 to 3 nuisances of one camera, and the crowd that some cameras always have in view."""
 
     def __init__(self, scene: Scene, seed: int, width_px: int, height_px: int) -> None:
         rng = np.random.default_rng([seed, 7])
@@ -78,6 +80,7 @@ class Ambience:
         kinds = NUISANCES[scene.name]
         chosen = rng.permutation(len(kinds))[: rng.integers(1, 4)]
         self._nuisances = tuple(kinds[k](scene, rng, width_px, height_px) for k in chosen)
+        self._crowd = crowd_of(scene, seed)
 
     @property
     def num_nuisances(self) -> int:
@@ -102,6 +105,8 @@ class Ambience:
 
     def behind(self, canvas: Pixels, seconds: float) -> None:
         """Draw what moves behind the bodies. Modifies canvas."""
+        if self._crowd is not None:
+            self._crowd.draw(canvas, seconds)
         for k, nuisance in enumerate(self._nuisances):
             if isinstance(nuisance, Passers | Conveyor):
                 nuisance.draw(canvas, seconds, self.level(k, seconds))

@@ -1,4 +1,4 @@
-"""The empty scene: street, room or yard, painted once per camera and then only copied."""
+"""The empty scene: street, room, yard or walkway, painted once per camera and then only copied."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 
 from streamspike.core import Pixels
 from streamspike.world.brush import Brush, Colour, mix, shade, texture
-from streamspike.world.places import paint_room, paint_street, paint_yard
+from streamspike.world.places import paint_street, paint_walkway, paint_yard
+from streamspike.world.rooms import paint_room
 from streamspike.world.scene import Camera, Lane, Scene
 
-PLACES = {"street": paint_street, "room": paint_room, "yard": paint_yard}
+PLACES = {"street": paint_street, "room": paint_room, "yard": paint_yard, "walkway": paint_walkway}
 
 
-def backdrop_of(scene: Scene, seed: int, width_px: int, height_px: int) -> Pixels:
+def backdrop_of(scene: Scene, seed: int, width_px: int, height_px: int, snow: float = 0.0) -> Pixels:
     """This camera's backdrop, (height_px, width_px, 3) uint8 RGB; shared between callers, not to be written to."""
     props = tuple(sorted(scene.props.items()))
-    return _painted(scene.name, scene.seed, scene.camera, scene.lanes, props, seed, width_px, height_px)
+    return _painted(scene.name, scene.seed, scene.camera, scene.lanes, props, seed, width_px, height_px, snow)
 
 
 @lru_cache(maxsize=16)
@@ -31,6 +32,7 @@ def _painted(
     seed: int,
     width_px: int,
     height_px: int,
+    snow: float,
 ) -> Pixels:
     """A cache needs arguments that can be compared, which a scene with its dict of props cannot."""
     scene = Scene(name, scene_seed, camera, lanes, dict(props))
@@ -38,7 +40,7 @@ def _painted(
     sky: Colour = mix((150, 180, 214), (206, 208, 210), rng.uniform())
     canvas = np.empty((height_px, width_px, 3), np.uint8)
     canvas[:] = shade(sky, 0.95)
-    PLACES[name](Brush(canvas, camera), scene, rng)
+    PLACES[name](Brush(canvas, camera, snow), scene, rng)
     finished = _weather(canvas, rng)
     finished.flags.writeable = False
     return finished

@@ -15,6 +15,8 @@ from streamspike.world.scene import Camera
 Colour = tuple[int, int, int]
 Point = tuple[float, float, float]
 
+SNOW: Colour = (222, 226, 234)
+
 SHIFT = 4  # fractional bits of a corner: OpenCV takes sub-pixel positions as integers
 ONE = 1 << SHIFT
 NEAREST = 1.2  # metres; closer ground is below every camera's picture, and projecting it would overflow
@@ -55,12 +57,23 @@ def texture(
     return total
 
 
+def ground_distances(camera: Camera, vs: NDArray[np.float64], far: float) -> NDArray[np.float64]:
+    """Metres along the ground to what is seen at heights `vs` of the picture; `far` at and above the horizon."""
+    slopes = (0.5 - vs) / camera.aspect * 2 * math.tan(camera.half_fov)  # up per forward, in the camera's own axes
+    c, s = math.cos(camera.pitch), math.sin(camera.pitch)
+    below = s - slopes * c
+    reach = camera.height * (c + slopes * s) / np.maximum(below, 1e-6)
+    return np.where(below > 1e-6, np.minimum(reach, far), far)
+
+
 class Brush:
     """A canvas seen through a camera. Every method modifies the canvas; later paint covers earlier paint."""
 
-    def __init__(self, canvas: Pixels, camera: Camera) -> None:
+    def __init__(self, canvas: Pixels, camera: Camera, snow: float = 0.0) -> None:
+        """`snow` is the part of the ground's colour that snow has replaced."""
         self.canvas = canvas
         self.camera = camera
+        self.snow = snow
         self.height_px, self.width_px = canvas.shape[:2]
 
     def pixel(self, x: float, y: float, z: float) -> tuple[float, float]:
@@ -73,7 +86,8 @@ class Brush:
 
     def ground(self, x0: float, x1: float, z0: float, z1: float, colour: Colour) -> None:
         """A rectangle flat on the ground."""
-        self.polygon(((x0, 0, z0), (x1, 0, z0), (x1, 0, z1), (x0, 0, z1)), colour)
+        paint = mix(colour, SNOW, self.snow)
+        self.polygon(((x0, 0, z0), (x1, 0, z0), (x1, 0, z1), (x0, 0, z1)), paint)
 
     def wall(self, x0: float, x1: float, y0: float, y1: float, z: float, colour: Colour) -> None:
         """An upright rectangle that faces the camera."""

@@ -1,4 +1,4 @@
-"""What the camera itself adds: drifting exposure and white balance, noise, blur, compression, a clock, a hand."""
+"""What the camera itself adds: drifting exposure and white balance, noise, blur, a hand before it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from streamspike.core import Pixels
 from streamspike.world.brush import texture
+from streamspike.world.looks import PLAIN, Look
 
 TRACE = 0.09
 """Of the light, what remains when the lights are out."""
@@ -17,30 +18,19 @@ MARGIN_PX = 48
 
 
 class Lens:
-    """Sensor, processor and glass of one camera. No frame leaves anything behind for the next."""
+    """Sensor and processor of one camera. No frame leaves anything behind for the next."""
 
-    def __init__(self, seed: int, width_px: int, height_px: int) -> None:
+    def __init__(self, seed: int, width_px: int, height_px: int, look: Look = PLAIN) -> None:
         rng = np.random.default_rng([seed, 3])
         self._width_px, self._height_px = width_px, height_px
-        self._grain = rng.uniform(1.2, 4.5)
+        self._grain = rng.uniform(1.2, 4.5) * look.grain
         self._gamma = rng.uniform(0.88, 1.16)
         self._gain = rng.uniform(0.92, 1.2)
         self._lift = rng.uniform(0.0, 14.0)
-        self._tint = 1.0 + rng.uniform(-0.07, 0.07, 3)
+        self._tint = 1.0 + rng.uniform(-look.tint, look.tint, 3)
         self._drift = rng.uniform(0, 2 * math.pi, 4)
         self._drift_seconds = rng.uniform((17, 23, 31, 41), (60, 80, 90, 120))
-        quality = int(rng.integers(35, 91))
-        # A small picture is a large one averaged down, which hides most of what compression did to it; and compressing
-        # is most of its cost.
-        small = width_px < 200
-        compressed = rng.uniform() < (0.3 if small else 1.0)
-        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, min(quality + 35, 95) if small else quality] if compressed else None
-        if self._jpeg is not None and small:
-            self._jpeg += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        self._sigma = rng.uniform(0.0, 1.1) * width_px / 640
-        clock = rng.uniform() < 0.45
-        self._clock_at = (float(rng.choice([0.03, 0.66])), float(rng.choice([0.055, 0.96]))) if clock else None
-        self._clock_starts = int(rng.integers(0, 86400))
+        self._sigma = (rng.uniform(0.0, 1.1) if rng.uniform() < 0.8 else rng.uniform(1.1, 3.5)) * width_px / 640
         # Two fields from one: rolled by an odd amount, it is as good as another, and normal numbers are slow to draw.
         luma = 24 * rng.standard_normal((height_px + MARGIN_PX, width_px + MARGIN_PX), np.float32)
         chroma = np.roll(luma, (17, 29), axis=(0, 1)) * 0.4
@@ -78,24 +68,15 @@ class Lens:
         return cloth
 
     def expose(self, picture: Pixels, seconds: float, light: float, rng: np.random.Generator) -> Pixels:
-        """From light to the delivered frame. `rng` is the frame's own."""
+        """From light to what the processor has. `rng` is the frame's own."""
         if self._sigma > 0.3:
             picture = cv2.GaussianBlur(picture, (0, 0), self._sigma).astype(np.uint8, copy=False)
         picture = cv2.LUT(picture, self._curve(seconds, light)).astype(np.uint8, copy=False)
         grain = self._grain * (1.0 + 1.6 * (1.0 - light))
         top, left = rng.integers(0, MARGIN_PX, 2)
         noise = self._noise[top : top + self._height_px, left : left + self._width_px]
-        picture = cv2.addWeighted(picture, 1.0, noise, grain / 24, -128 * grain / 24)
-        if self._clock_at is not None:
-            self._write_clock(picture, seconds)
-        if self._jpeg is None:
-            return picture
-        # RGB goes in as if it were BGR and comes out the same way: the artefacts are those of any other camera.
-        _, jpeg = cv2.imencode(".jpg", picture, self._jpeg)
-        decoded = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
-        assert decoded is not None
-        delivered: Pixels = decoded.astype(np.uint8, copy=False)
-        return delivered
+        exposed: Pixels = cv2.addWeighted(picture, 1.0, noise, grain / 24, -128 * grain / 24)
+        return exposed
 
     def _curve(self, seconds: float, light: float) -> Pixels:
         """(1, 256, 3) lookup table: light, exposure, white balance and gamma in one."""
@@ -107,12 +88,3 @@ class Lens:
         table = self._ramp * (gain * balance) + self._lift * min(1.0, 0.4 + light)
         curve: Pixels = np.clip(table, 0, 255).astype(np.uint8)[None]
         return curve
-
-    def _write_clock(self, picture: Pixels, seconds: float) -> None:
-        now = (self._clock_starts + int(seconds)) % 86400
-        text = f"{now // 3600:02d}:{now // 60 % 60:02d}:{now % 60:02d}"
-        assert self._clock_at is not None
-        x, y = int(self._clock_at[0] * self._width_px), int(self._clock_at[1] * self._height_px)
-        size = max(self._width_px / 1100, 0.22)
-        for colour, offset in (((20, 20, 20), 1), ((245, 245, 245), 0)):
-            cv2.putText(picture, text, (x + offset, y + offset), cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)

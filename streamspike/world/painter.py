@@ -14,8 +14,10 @@ from streamspike.core import Pixels
 from streamspike.world.ambience import Ambience
 from streamspike.world.backdrop import backdrop_of
 from streamspike.world.brush import ONE, SHIFT, shade
+from streamspike.world.delivery import Delivery
 from streamspike.world.figures import Part
 from streamspike.world.lens import Lens
+from streamspike.world.looks import PLAIN, Glass, look_of
 from streamspike.world.scene import KINDS, Body, Scene, Snapshot
 from streamspike.world.vehicles import parts_of
 
@@ -69,7 +71,8 @@ class Painter:
         width_px: any size from 96 x 72 to 1920 x 1080; if width / height is not `scene.camera.aspect` the picture is
             squashed, as a player that ignores the aspect would.
         height_px: see width_px.
-        ambience: weather, flicker and whatever else moves without anything happening.
+        ambience: the hour, weather, flicker, crowds, bad transmission: whatever else a camera has to cope with. Without
+            it is a plain day.
     """
 
     def __init__(self, scene: Scene, seed: int, width_px: int, height_px: int, ambience: bool = True) -> None:
@@ -79,9 +82,12 @@ class Painter:
         self.height_px = height_px
         factor = 2 if width_px < SMALL_PX else 1
         self._width, self._height = width_px * factor, height_px * factor
-        self._backdrop = backdrop_of(scene, seed, self._width, self._height)
+        self._look = look_of(scene, seed) if ambience else PLAIN
+        self._backdrop = backdrop_of(scene, seed, self._width, self._height, self._look.snow)
         self._ambience = Ambience(scene, seed, width_px, height_px) if ambience else None
-        self._lens = Lens(seed, width_px, height_px)
+        self._glass = Glass(self._look, scene, seed, width_px, height_px)
+        self._lens = Lens(seed, width_px, height_px, self._look)
+        self._delivery = Delivery(seed, width_px, height_px, rough=ambience)
         self._shapes: tuple[Snapshot, list[Shape]] | None = None
 
     def paint(self, snapshot: Snapshot) -> Pixels:
@@ -89,23 +95,25 @@ class Painter:
         rng = np.random.default_rng([self.seed, 5, max(round(snapshot.seconds * 1000), 0)])
         canvas = self._view(snapshot)
         for shape in self._shapes_of(snapshot):
-            draw(canvas, shape)
+            draw(canvas, shape, self._look.rim)
         if self._width != self.width_px:
             canvas = cv2.resize(canvas, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)
         if self._ambience is not None:
             canvas = self._ambience.front(canvas, snapshot.seconds, rng)
         if snapshot.cover > 0:
             canvas = self._lens.cover(canvas, snapshot.cover, snapshot.seconds)
-        return self._lens.expose(canvas, snapshot.seconds, snapshot.light, rng)
+        canvas = self._lens.expose(self._glass.apply(canvas), snapshot.seconds, snapshot.light, rng)
+        return self._delivery.deliver(canvas, snapshot.seconds, rng)
 
     def boxes(self, snapshot: Snapshot) -> list[Box]:
         """Every visible body, farthest first, clipped to the picture."""
         if snapshot.cover >= BLIND:
             return []
         found = []
+        left, top, right, bottom = self._delivery.window
         for shape in self._shapes_of(snapshot):
-            x0, x1 = (min(max(x / self._width, 0.0), 1.0) for x in (shape.low[0], shape.high[0]))
-            y0, y1 = (min(max(y / self._height, 0.0), 1.0) for y in (shape.low[1], shape.high[1]))
+            x0, x1 = (min(max(x / self._width, left), right) for x in (shape.low[0], shape.high[0]))
+            y0, y1 = (min(max(y / self._height, top), bottom) for y in (shape.low[1], shape.high[1]))
             if x1 - x0 > 0.004 and y1 - y0 > 0.004:
                 found.append(Box(shape.body.body_id, shape.body.kind, x0, y0, x1, y1))
         return found
@@ -233,8 +241,8 @@ def overlap(low: float, high: float, cells: int) -> tuple[NDArray[np.float64], N
     return covered, (middles >= low) & (middles < high)
 
 
-def draw(canvas: Pixels, shape: Shape) -> None:
-    """Shadow, then every polygon in order. Modifies canvas."""
+def draw(canvas: Pixels, shape: Shape, rim: float) -> None:
+    """Shadow, then every polygon in order, outlines as dark as `rim`. Modifies canvas."""
     height, width = canvas.shape[:2]
     if shape.high[0] < 0 or shape.low[0] > width or shape.high[1] < 0 or shape.low[1] > height:
         return
@@ -245,11 +253,11 @@ def draw(canvas: Pixels, shape: Shape) -> None:
             thick_px = max(round(part.line * shape.metre_px), 1)
             cv2.polylines(canvas, [corners], True, part.colour, thick_px, cv2.LINE_AA, SHIFT)
         elif part.convex:
-            if part.outline:
-                cv2.fillConvexPoly(canvas, shape.rims[start:end], shade(part.colour, 0.4), cv2.LINE_AA, SHIFT)
+            if part.outline and rim < 1:
+                cv2.fillConvexPoly(canvas, shape.rims[start:end], shade(part.colour, rim), cv2.LINE_AA, SHIFT)
             cv2.fillConvexPoly(canvas, corners, part.colour, cv2.LINE_AA, SHIFT)
         else:
-            cv2.polylines(canvas, [corners], True, shade(part.colour, 0.4), 2, cv2.LINE_AA, SHIFT)
+            cv2.polylines(canvas, [corners], True, shade(part.colour, rim), 2, cv2.LINE_AA, SHIFT)
             cv2.fillPoly(canvas, [corners], part.colour, cv2.LINE_AA, SHIFT)
 
 

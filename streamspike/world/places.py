@@ -1,4 +1,4 @@
-"""What stands in a street, a room and a yard, and in which colours: furniture for the backdrop."""
+"""What stands in a street, a yard and along a walkway, and in which colours: the backdrop out of doors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from streamspike.world.brush import Brush, Colour, mix, shade
+from streamspike.world.brush import SNOW, Brush, Colour, mix, shade
 from streamspike.world.scene import Scene
 
 FACADES: tuple[Colour, ...] = (
@@ -32,6 +32,7 @@ CLOTHS: tuple[Colour, ...] = (
 )
 CONTAINERS: tuple[Colour, ...] = ((120, 62, 52), (62, 88, 112), (84, 104, 80), (146, 128, 92), (112, 112, 116))
 LEAVES: tuple[Colour, ...] = ((70, 98, 52), (88, 110, 58), (60, 84, 56), (112, 112, 52))
+PAVINGS: tuple[Colour, ...] = ((158, 154, 148), (170, 160, 146), (140, 142, 146), (186, 180, 168), (150, 122, 104))
 WIDE = 40.0  # metres: beyond either side of any picture
 
 
@@ -155,93 +156,6 @@ def bench(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
         brush.slab(x - 0.85, x + 0.85, low, low + 0.13, z + 0.35, z + 0.4, shade(wood, 0.95))
 
 
-def paint_room(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
-    """Back wall with door, window and pictures; boards or tiles and a rug; a sofa, a shelf and a lamp."""
-    lane = scene.lane("floor").z
-    back, half = lane + rng.uniform(1.7, 2.3), rng.uniform(3.9, 4.5)
-    top = max(2.7, scene.camera.height + 0.5)  # the camera hangs below the ceiling
-    wall, wood = pick(rng, WALLS), pick(rng, WOODS)
-    ceiling = shade(mix(wall, (236, 234, 228), 0.6), 1.02)
-    brush.polygon(((-half, top, 1.3), (half, top, 1.3), (half, top, back), (-half, top, back)), ceiling)
-    for side in (-half, half):
-        brush.polygon(((side, 0, 1.3), (side, 0, back), (side, top, back), (side, top, 1.3)), shade(wall, 0.8))
-    brush.wall(-half, half, 0.0, top, back, wall)
-    if rng.uniform() < 0.45:
-        for k in range(round(half * 2 / 0.5)):
-            brush.wall(-half + k * 0.5, -half + k * 0.5 + 0.22, 0.1, top, back, shade(wall, 0.95))
-    brush.ground(-half, half, 1.3, back, wood)
-    if rng.uniform() < 0.65:
-        for k in range(round(half * 2 / 0.28)):
-            x = -half + k * 0.28
-            brush.ground(x, x + 0.27, 1.3, back, shade(wood, rng.uniform(0.9, 1.1)))
-    else:
-        flags(brush, -half, half, 1.3, back, rng.uniform(0.45, 0.7), shade(wood, 0.86))
-    brush.wall(-half, half, 0.0, 0.12, back, shade(mix(wall, (240, 238, 232), 0.6), 1.0))
-    door_x = scene.props["door_x"]
-    frame, leaf = mix(wall, (240, 238, 230), 0.7), pick(rng, (*WOODS, (214, 210, 200)))
-    brush.wall(door_x - 0.56, door_x + 0.56, 0.0, 2.14, back, frame)
-    brush.wall(door_x - 0.46, door_x + 0.46, 0.0, 2.05, back, leaf)
-    for low, high in ((0.2, 0.9), (1.1, 1.9)):
-        brush.wall(door_x - 0.33, door_x + 0.33, low, high, back, shade(leaf, 0.86))
-    brush.disc(door_x - math.copysign(0.38, door_x), 1.02, back, 0.05, (196, 180, 130))
-    pane_x = -math.copysign(rng.uniform(1.6, 2.4), door_x)
-    window(
-        brush,
-        pane_x - 0.75,
-        pane_x + 0.75,
-        0.95,
-        2.15,
-        back,
-        frame,
-        mix((170, 196, 220), (120, 150, 120), rng.uniform()),
-    )
-    for _ in range(int(rng.integers(1, 4))):
-        px, py = rng.uniform(-0.9, 1.0), rng.uniform(1.2, 1.75)
-        wide, high = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.4)
-        brush.wall(px - wide - 0.04, px + wide + 0.04, py - high - 0.04, py + high + 0.04, back, shade(wood, 0.6))
-        brush.wall(px - wide, px + wide, py - high, py + high, back, pick(rng, (*CLOTHS, *FACADES)))
-        brush.disc(px + rng.uniform(-0.1, 0.1), py, back, wide * 0.45, pick(rng, (*WALLS, *CONTAINERS)))
-    rug = pick(rng, CLOTHS)
-    rx = rng.uniform(-0.6, 0.6)
-    brush.ground(rx - 1.7, rx + 1.7, lane - 0.9, lane + 0.2, shade(rug, 1.12))
-    brush.ground(rx - 1.55, rx + 1.55, lane - 0.8, lane + 0.1, rug)
-    brush.ground(rx - 1.0, rx + 1.0, lane - 0.55, lane - 0.15, shade(rug, 1.25))
-    shelf_x = door_x - math.copysign(1.3, door_x)
-    bookshelf(brush, rng, shelf_x, back - 0.3, wood)
-    sofa(brush, rng, scene.props["seat_x"], scene.props["seat_z"])
-    lamp_x = pane_x + math.copysign(1.25, pane_x)
-    brush.stripe((lamp_x, 0, back - 0.4), (lamp_x, 1.5, back - 0.4), 0.05, (60, 58, 56))
-    shadecloth = pick(rng, ((226, 208, 168), (210, 196, 180), (190, 150, 110)))
-    z = back - 0.4
-    brush.polygon(
-        ((lamp_x - 0.24, 1.42, z), (lamp_x + 0.24, 1.42, z), (lamp_x + 0.15, 1.78, z), (lamp_x - 0.15, 1.78, z)),
-        shadecloth,
-    )
-
-
-def bookshelf(brush: Brush, rng: np.random.Generator, x: float, z: float, wood: Colour) -> None:
-    board = shade(wood, 0.78)
-    brush.slab(x - 0.42, x + 0.42, 0.0, 1.5, z, z + 0.3, board)
-    for level in range(4):
-        low = 0.08 + level * 0.36
-        brush.wall(x - 0.37, x + 0.37, low, low + 0.3, z, shade(board, 0.5))
-        at = x - 0.36
-        while at < x + 0.28:
-            thick = rng.uniform(0.04, 0.1)
-            brush.wall(at, at + thick * 0.9, low, low + rng.uniform(0.18, 0.28), z, pick(rng, (*FACADES, *CONTAINERS)))
-            at += thick
-
-
-def sofa(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    cloth, half = pick(rng, CLOTHS), rng.uniform(0.75, 1.05)
-    brush.slab(x - half, x + half, 0.05, 0.92, z + 0.42, z + 0.68, shade(cloth, 0.92))
-    brush.slab(x - half, x + half, 0.05, 0.44, z - 0.1, z + 0.42, cloth)
-    brush.stripe((x, 0.44, z - 0.1), (x, 0.44, z + 0.42), 0.03, shade(cloth, 0.8))
-    for side in (-1, 1):
-        inner, outer = sorted((x + side * half, x + side * (half + 0.2)))
-        brush.slab(inner, outer, 0.05, 0.6, z - 0.12, z + 0.6, shade(cloth, 0.85))
-
-
 def paint_yard(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     """Concrete with joints and painted lines, racks with boxes, containers, a fence, or the walls of a hall."""
     aisle, track = scene.lane("aisle").z, scene.lane("track").z
@@ -282,6 +196,58 @@ def paint_yard(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
         px = -math.copysign(rng.uniform(3.4, 4.6), shelf_x)
         for k in range(int(rng.integers(2, 6))):
             brush.slab(px - 0.6, px + 0.6, k * 0.15, k * 0.15 + 0.11, shelf_z - 0.4, shelf_z + 0.6, pick(rng, WOODS))
+
+
+def paint_walkway(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
+    """Two paved paths in grass or on a square, seen from high up, with kerbs, a wall or hedge behind, trees, posts."""
+    near, back = scene.lanes[0].z, scene.lanes[-1].z
+    paving = pick(rng, PAVINGS, 0.2)
+    between = pick(rng, LEAVES, 0.3) if rng.uniform() < 0.65 else shade(paving, rng.uniform(0.75, 0.95))
+    brush.ground(-WIDE, WIDE, 1.3, 90.0, between)
+    for _ in range(60):
+        x, z = rng.uniform(-14, 14), rng.uniform(4, 34)
+        wide, deep = rng.uniform(0.3, 2.0), rng.uniform(0.2, 0.8)
+        patch = [(x + wide * math.cos(a), 0.0, z + deep * math.sin(a)) for a in np.linspace(0, 5.6, 9)]
+        brush.polygon(patch, mix(shade(between, rng.uniform(0.9, 1.1)), SNOW, brush.snow))
+    square = rng.uniform() < 0.35
+    strips = (
+        ((2.0, back + 4.0),)
+        if square
+        else tuple((z - rng.uniform(0.8, 1.2), z + rng.uniform(0.8, 1.2)) for z in (near, back))
+    )
+    joint = rng.uniform(0.5, 1.6)
+    for low, high in strips:
+        brush.ground(-WIDE, WIDE, low, high, paving)
+        if rng.uniform() < 0.7:
+            flags(brush, -16, 16, low, high, joint, shade(paving, rng.uniform(0.82, 0.94)))
+        for edge in (low, high):
+            brush.ground(-WIDE, WIDE, edge - 0.06, edge + 0.06, shade(paving, rng.choice([0.7, 1.2])))
+    end = back + rng.uniform(2.6, 9.0)
+    if rng.uniform() < 0.4:
+        brush.ground(-WIDE, WIDE, end - 2.0, end, pick(rng, ((88, 90, 94), (120, 112, 100))))
+    kind = rng.uniform()
+    if kind < 0.3:
+        high = rng.uniform(0.8, 3.5)
+        brush.slab(-WIDE, WIDE, 0.0, high, end, end + 0.4, pick(rng, FACADES))
+    elif kind < 0.55:
+        for x in np.arange(-18.0, 18.0, 0.9):
+            brush.foliage(rng, float(x), 0.5, end, 0.75, pick(rng, LEAVES))
+    elif kind < 0.75:
+        fence(brush, end)
+    for _ in range(int(rng.integers(0, 5))):
+        tree(brush, rng, rng.uniform(-9, 9), rng.uniform(back + 1.6, end + 4), rng.uniform(0.6, 1.2))
+    for _ in range(int(rng.integers(0, 3))):
+        x, z = rng.uniform(-7, 7), rng.uniform(near + 1.2, back - 0.9)
+        if rng.uniform() < 0.5:
+            bench(brush, rng, x, z)
+        else:
+            brush.foliage(rng, x, 0.35, z, rng.uniform(0.3, 0.6), pick(rng, LEAVES))
+    for k in range(int(rng.integers(0, 7))):
+        x = -9 + 3 * k + rng.uniform(-0.5, 0.5)
+        brush.stripe((x, 0, back + 1.4), (x, rng.uniform(0.8, 1.1), back + 1.4), 0.12, (74, 76, 80))
+    if rng.uniform() < 0.3:
+        x = rng.uniform(-6, 6)
+        brush.stripe((x, 0, back + 1.5), (x, 5.0, back + 1.5), 0.13, (70, 74, 78))
 
 
 def fence(brush: Brush, z: float) -> None:

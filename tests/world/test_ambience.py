@@ -9,6 +9,7 @@ import pytest
 
 from streamspike.core import Pixels
 from streamspike.world.ambience import BURST_CHANCE, NUISANCES, STRETCH_SECONDS, Ambience, bursts_of
+from streamspike.world.backdrop import backdrop_of
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, Body, Snapshot, build_scene
 
@@ -92,10 +93,13 @@ def test_calm_scenery_hardly_moves() -> None:
             for t in np.arange(0, 200, 0.5)
             if not any(ambience.level(k, t + d) for k in range(3) for d in np.arange(0, 2, 0.1))
         )
-        still = Painter(scene, 2, *SIZE, ambience=False)
-        moving = Painter(scene, 2, *SIZE)
-        instants = [Snapshot(float(calm + 0.25 * k), ()) for k in range(6)]
-        assert loudness([moving.paint(i) for i in instants]) < loudness([still.paint(i) for i in instants]) + 2.0
+        backdrop = backdrop_of(scene, 2, 96, 72)
+        frames = []
+        for instant in calm + 0.25 * np.arange(6):
+            canvas = backdrop.copy()
+            ambience.behind(canvas, float(instant))
+            frames.append(ambience.front(canvas, float(instant), np.random.default_rng(1)))
+        assert loudness(frames) < 2.0
 
 
 def test_without_ambience_only_the_sensor_makes_noise() -> None:

@@ -115,7 +115,7 @@ def test_a_falling_person_gets_lower_and_longer_towards_where_he_faces(painter: 
 
 
 def test_bodies_shrink_with_distance_and_rise_with_lift(painter: Painter) -> None:
-    near, far = (painter.boxes(snapshot(person(z=z)))[0] for z in (6.0, 12.0))
+    near, far = (painter.boxes(snapshot(person(z=z)))[0] for z in (6.0, 14.0))
     lifted = painter.boxes(snapshot(person(lift=0.5)))[0]
     assert far.y1 - far.y0 < 0.65 * (near.y1 - near.y0)
     assert far.y1 < near.y1
