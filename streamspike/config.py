@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from streamspike.errors import ConfigError
 
@@ -26,6 +26,9 @@ ScorerName = Literal[
 ]
 """What gives each segment its score: the model's surprise, a baseline without a model, or the model's own rating."""
 MODEL_SCORERS: tuple[ScorerName, ...] = ("surprise", "zero-shot")
+
+CuesName = Literal["off", "boxes", "trajectories", "both"]
+"""What is drawn into the frames the model is shown: where things move, the way they came, or both."""
 
 
 class Section(BaseModel):
@@ -78,6 +81,11 @@ class SegmentConfig(Section):
     seconds: Annotated[float, Field(gt=0, le=60, description="length of a segment")] = 1.0
     frames: Annotated[int, Field(ge=1, le=16, description="frames sampled per segment, evenly spaced")] = 2
     max_queued: Annotated[int, Field(ge=1, le=64, description="segments waiting per camera; the oldest is dropped")] = 3
+    cues: Annotated[
+        CuesName,
+        BeforeValidator(lambda value: "off" if value is False else value),  # YAML takes a bare off for false
+        Field(description="drawn around what moves, for the model alone; clips and keyframes stay clean"),
+    ] = "off"
 
 
 class BeliefConfig(Section):
