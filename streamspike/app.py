@@ -20,6 +20,7 @@ from streamspike.stats import EngineStats
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from streamspike.pipeline.scoring import Scored
     from streamspike.pipeline.supervisor import Supervisor
 
 
@@ -40,10 +41,13 @@ class RunReport:
 
 
 def load_engine(config: Config) -> Engine:
-    """The Video-LLM of the config, on its device. Takes seconds. Raises ModelError."""
+    """The Video-LLM of the config, on its device, behind what its scorer asks. Takes seconds. Raises ModelError."""
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
+    from streamspike.engine.rater import RatingEngine
 
+    if "zero-shot" in config.model_scorers:
+        return RatingEngine(load_model(config.model), config.segment.seconds)
     return IncrementalEngine(load_model(config.model), config.segment.seconds, config.engine)
 
 
@@ -100,12 +104,13 @@ async def run_watch(
     topic = config.mqtt.topic if config.mqtt.url is not None else None
     if topic is not None:
         await probe(config.mqtt)
-    if engine is None:
+    if engine is None and config.model_scorers:
         with console.status(f"loading the model {config.model.name}"):
             engine = await asyncio.to_thread(load_engine, config)
     stats, clock = EngineStats(), SystemClock()
     store = Store(Path(config.store.path), topic)
-    async with Recorder(store) as recorder, InferenceService(engine, stats, config.engine, clock) as inference:
+    service = InferenceService(engine, stats, config.engine, clock) if engine is not None else contextlib.nullcontext()
+    async with Recorder(store) as recorder, service as inference:
         mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
         with contextlib.ExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
@@ -134,7 +139,7 @@ def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunR
             dropped[reason] = dropped.get(reason, 0) + count
     scored = max(1, stats.segments)
     return RunReport(
-        num_segments=stats.segments,
+        num_segments=sum(camera.num_scored for camera in supervisor.cameras),
         num_dropped=dropped,
         num_reused=stats.shed_requests["reuse"],
         num_events=num_events,
@@ -202,20 +207,23 @@ class ScoreResult:
     events: list[Event]
     keyframes: list[Keyframe]
     counts: Any
+    scores: list[float]
+    """In the scorer's own unit, one per observation."""
 
 
-def run_score(config: Config, camera: CameraConfig, on_segment: Callable[[Observation], None]) -> ScoreResult:
+def run_score(config: Config, camera: CameraConfig, on_segment: Callable[[Scored], None]) -> ScoreResult:
     """Score one finished video. Raises SourceError, ModelError, EngineError."""
     from streamspike.pipeline.scoring import VideoScorer
 
-    scorer = VideoScorer(camera, config, load_engine(config))
-    result = ScoreResult([], [], [], [], scorer.stats)
+    scorer = VideoScorer(camera, config, load_engine(config) if config.model_scorers else None)
+    result = ScoreResult([], [], [], [], scorer.stats, [])
     for scored in scorer.run():
         result.observations.append(scored.observation)
+        result.scores.append(scored.score)
         result.thresholds.append(scored.threshold_nats)
         if scored.event is not None:
             result.events.append(scored.event)
         if scored.keyframe is not None:
             result.keyframes.append(scored.keyframe)
-        on_segment(scored.observation)
+        on_segment(scored)
     return result

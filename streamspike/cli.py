@@ -42,6 +42,10 @@ ModelOption = Annotated[
         "--model", help="nano (built in), a local folder, or a Hugging Face id such as Qwen/Qwen2.5-VL-7B-Instruct."
     ),
 ]
+ScorerOption = Annotated[
+    str | None,
+    typer.Option(help="surprise; frame-difference, itti-baldi, ... need no model; see configs/default.yaml."),
+]
 DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")]
 
 
@@ -85,7 +89,7 @@ def _root(
 
 
 def _configure(
-    config_path: Path | None, sources: list[str], pace: str | None = None, **sections: dict[str, Any]
+    config_path: Path | None, sources: list[str], pace: str | None = None, scorer: str | None = None, **sections: Any
 ) -> Config:
     """The config file with what the command line says on top; its sources replace those of the file."""
     from streamspike.app import name_camera
@@ -98,6 +102,8 @@ def _configure(
             camera_id, address = name_camera(source, [camera["id"] for camera in cameras])
             cameras.append({"id": camera_id, "source": address, **({"pace": pace} if pace else {})})
         tree["cameras"] = cameras
+    if scorer is not None:
+        tree["scorer"] = scorer
     for name, values in sections.items():
         given = {key: value for key, value in values.items() if value is not None}
         if given:
@@ -117,6 +123,7 @@ def watch(
     ] = None,
     config: ConfigOption = None,
     mqtt: Annotated[str | None, typer.Option(help="Broker: mqtt://user:password@host:1883 or mqtts://...")] = None,
+    scorer: ScorerOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     for_seconds: Annotated[
@@ -142,6 +149,7 @@ def watch(
         config,
         sources or [],
         "fast" if fast else None,
+        scorer,
         mqtt={"url": mqtt},
         model={"name": model, "device": device},
         store={"path": str(store) if store else None},
@@ -183,6 +191,7 @@ def score(
         Path | None, typer.Option(help="Also draw the timeline with the keyframes of each event (PNG).")
     ] = None,
     config: ConfigOption = None,
+    scorer: ScorerOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     seed: Annotated[
@@ -194,11 +203,12 @@ def score(
     from streamspike.pipeline.opener import check_address
     from streamspike.progress import show_progress
 
-    settings = _configure(config, [file], "fast", model={"name": model, "device": device, "seed": seed})
+    settings = _configure(config, [file], "fast", scorer, model={"name": model, "device": device, "seed": seed})
     check_address(settings.cameras[0])  # before an earlier output is overwritten
     with _open_output(out) as lines, show_progress("scoring", None, "s") as progress:
 
-        def write(observation: Any) -> None:
+        def write(scored: Any) -> None:
+            observation = scored.observation
             line = {
                 "segment": observation.index,
                 "start_seconds": round(observation.start_seconds, 6),
@@ -209,6 +219,8 @@ def score(
                 "posterior": observation.posterior,
                 "caption": observation.caption,
             }
+            if settings.scorer_of(settings.cameras[0]) != "surprise":
+                line["score"] = scored.score
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
             progress(observation.end_seconds)
 
@@ -224,7 +236,7 @@ def score(
             threshold_nats=result.thresholds,
             title=Path(file).name,
         )
-    peak = max(result.observations, key=lambda observation: observation.surprise_nats)
+    peak = result.observations[result.scores.index(max(result.scores))]
     typer.echo(
         f"{len(result.observations)} segments in {out}; most surprising: {peak.surprise_nats:.2f} nats "
         f"at {peak.start_seconds:.1f} s ({peak.caption})" + (f"; picture in {plot}" if plot else "")
@@ -264,7 +276,9 @@ def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file
         from streamspike.outputs.broker import parse_address as parse_broker
 
         typer.echo(f"broker: {parse_broker(settings.mqtt)}")
-    typer.echo(f"{config} is valid: {len(settings.cameras)} cameras, model {settings.model.name}")
+    model = f"model {settings.model.name}" if settings.model_scorers or not settings.cameras else "no model"
+    scorers = ", ".join(dict.fromkeys(map(settings.scorer_of, settings.cameras))) or settings.scorer
+    typer.echo(f"{config} is valid: {len(settings.cameras)} cameras, scored by {scorers}, {model}")
 
 
 @app.command()
@@ -300,7 +314,10 @@ def demo(
 @world_app.command()
 def render(
     scene: Annotated[
-        str, typer.Argument(help="street, room, yard or walkway, with settings: street?seed=7&size=640x360&fps=8&surprise=15")
+        str,
+        typer.Argument(
+            help="street, room, yard or walkway, with settings: street?seed=7&size=640x360&fps=8&surprise=15"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The mp4; the truth goes beside it as JSON.")],
     seconds: Annotated[float, typer.Option(min=1, help="Length of the film.")] = 60.0,

@@ -1,10 +1,12 @@
 """Scores that need no model: how much the picture changed. The baselines every measure of surprise must beat.
 
-All compare the newest frame of a segment with the newest of the one before, at a fixed small size.
+All compare one picture with another at a fixed small size. Which two is the caller's choice: successive frames, or the
+newest frame of a segment and that of the one before (see `baselines.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -42,18 +44,36 @@ PIXEL_SCORES = {
 }
 
 
-def _small(pixels: Pixels) -> Pixels:
+class PictureChange:
+    """Compares each picture with the one before."""
+
+    def __init__(self, compare: Callable[[Pixels, Pixels], float]) -> None:
+        self._compare = compare
+        self._before: Pixels | None = None
+
+    def see(self, pixels: Pixels) -> float:
+        """The score of the next picture; 0.0 for the first."""
+        before, self._before = self._before, pixels
+        return 0.0 if before is None else self._compare(before, pixels)
+
+    def forget(self) -> None:
+        """The next picture is the first."""
+        self._before = None
+
+
+def shrink(pixels: Pixels) -> Pixels:
+    """At SIZE_PX."""
     small: Pixels = cv2.resize(pixels, SIZE_PX, interpolation=cv2.INTER_AREA)
     return small
 
 
 def _grey(pixels: Pixels) -> NDArray[np.float32]:
-    grey: NDArray[np.float32] = cv2.cvtColor(_small(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey: NDArray[np.float32] = cv2.cvtColor(shrink(pixels), cv2.COLOR_RGB2GRAY).astype(np.float32)
     return grey
 
 
 def _histogram(pixels: Pixels) -> NDArray[np.float64]:
-    levels = (_small(pixels) // (256 // HISTOGRAM_BINS)).reshape(-1, 3).astype(np.int64)
+    levels = (shrink(pixels) // (256 // HISTOGRAM_BINS)).reshape(-1, 3).astype(np.int64)
     codes = (levels[:, 0] * HISTOGRAM_BINS + levels[:, 1]) * HISTOGRAM_BINS + levels[:, 2]
     counts = np.bincount(codes, minlength=HISTOGRAM_BINS**3)
     shares: NDArray[np.float64] = counts / counts.sum()

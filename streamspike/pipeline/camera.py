@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 
 from streamspike.belief.events import EventTracker
-from streamspike.belief.tracker import BeliefTracker
+from streamspike.belief.scorers import NOTHING_ASKED, make_scorer
 from streamspike.clock import Clock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation, Segment, Sink
@@ -32,21 +32,24 @@ class CameraPipeline:
         self,
         camera: CameraConfig,
         config: Config,
-        inference: InferenceService,
+        inference: InferenceService | None,
         sinks: Sequence[Sink],
         clock: Clock,
         threshold_state: dict[str, object] | None = None,
     ) -> None:
         """
         Args:
+            inference: None only for a scorer that asks no model.
             sinks: told of everything, in this order; the store comes first, so that nothing is published unwritten.
             threshold_state: what the threshold had learned in an earlier run.
 
         Raises:
             SourceError, WorldError: the address of the camera is wrong.
+            ConfigError: its scorer is only for finished videos.
         """
         self.camera_id = camera.id
         self.stats = CameraStats()
+        self.num_scored = 0
         self.events = EventTracker(camera.id, config.events)
         if threshold_state is not None:
             self.events.threshold.restore(threshold_state)
@@ -54,7 +57,8 @@ class CameraPipeline:
         self._inference = inference
         self._sinks = sinks
         self._clock = clock
-        self._beliefs = BeliefTracker(camera.id, config.belief, inference.name, config.model.seed)
+        model_name = inference.name if inference is not None else ""
+        self._scorer = make_scorer(camera, config, model_name, lambda: self.events.event is not None)
         self._gate = Gate(self.stats)
         self._channel: Channel[Segment] = Channel(config.segment.max_queued, clock.monotonic)
         ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
@@ -116,6 +120,7 @@ class CameraPipeline:
         observation = await self._observe(segment)
         if observation is None:
             return
+        self.num_scored += 1
         for sink in self._sinks:
             await sink.observe(observation)
         async with self._telling:
@@ -127,12 +132,15 @@ class CameraPipeline:
 
     async def _observe(self, segment: Segment) -> Observation | None:
         """None when the segment was left out."""
+        request = self._scorer.request(segment)
+        if request is None:
+            return await asyncio.to_thread(self._scorer.observe, segment, NOTHING_ASKED)
         if self._verdict is CameraState.STILL and len(self._channel) > 0:
             # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
             self._leave_out(segment, "still")
             return None
+        assert self._inference is not None, "whoever asks a model gives the pipeline one"
         priority = 1 if self.events.event is not None else 0
-        request = self._beliefs.request(segment)
         try:
             # A file waits for the model, and none of its footage may be lost.
             assessment = await self._inference.assess(
@@ -148,12 +156,12 @@ class CameraPipeline:
             self._leave_out(segment, "engine_failed")
             return None
         self._failed_before = False
-        return self._beliefs.observe(segment, assessment)
+        return self._scorer.observe(segment, assessment)
 
     def _leave_out(self, segment: Segment, reason: str) -> None:
         """Counted, and remembered as seen."""
         self.stats.dropped_segments[reason] += 1
-        self._beliefs.skip(segment)
+        self._scorer.skip(segment)
 
     async def _end_event_unseen(self) -> None:
         """An event does not go on behind a covered lens or a lost connection, once what was seen is scored."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streamspike.belief.events import EventTracker
-from streamspike.belief.tracker import BeliefTracker
+from streamspike.belief.scorers import NOTHING_ASKED, Scorer, make_scorer, score_of
 from streamspike.clock import ManualClock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import Engine, Event, EventPhase, Keyframe, Observation, Segment
@@ -26,6 +27,8 @@ class Scored:
     """One segment of a video, with the event message it gave rise to."""
 
     observation: Observation
+    score: float
+    """In the scorer's own unit: comparable over the whole video, where nats of a baseline tell what was rare so far."""
     threshold_nats: float
     event: Event | None
     keyframe: Keyframe | None
@@ -34,12 +37,15 @@ class Scored:
 class VideoScorer:
     """Scores one video. Blocking; UTC starts at 0, so that ids and results depend on the video and the seed alone."""
 
-    def __init__(self, camera: CameraConfig, config: Config, engine: Engine) -> None:
+    def __init__(self, camera: CameraConfig, config: Config, engine: Engine | None) -> None:
+        """
+        Args:
+            engine: None only for a scorer that asks no model.
+        """
         self.stats = CameraStats()
         self._camera = camera
         self._config = config
         self._engine = engine
-        self._beliefs = BeliefTracker(camera.id, config.belief, engine.name, config.model.seed)
         self._events = EventTracker(camera.id, config.events)
 
     def run(self) -> Iterator[Scored]:
@@ -49,22 +55,42 @@ class VideoScorer:
             SourceError: missing, empty, not a video, or a stream that never ends.
             EngineError: the model failed.
         """
-        clock = ManualClock(0.0)
-        ring = Ring(0.0, 1 << 20, self.stats)
-        opener = make_opener(self._camera, self._config.ingest, self._config.segment, clock, self.stats, ring)
-        if opener.is_endless:
-            raise SourceError(_NO_END)
+        needs_end = self._config.scorer_of(self._camera) == "middle"
+        model_name = self._engine.name if self._engine is not None else ""
+        scorer = make_scorer(
+            self._camera,
+            self._config,
+            model_name,
+            lambda: self._events.event is not None,
+            self._measure_seconds() if needs_end else None,
+        )
         segmenter = Segmenter(self._camera.id, self._config.segment, self.stats)
         segmenter.start_epoch(0)
+        with self._open(self.stats) as source:
+            for segment in self._cut(source, segmenter):
+                yield self._score(scorer, segment)
+        # The event that was going on at the end of the video is ended by whoever reads the list: it has no end segment.
+
+    @contextmanager
+    def _open(self, stats: CameraStats) -> Iterator[FrameSource]:
+        ring = Ring(0.0, 1 << 20, stats)
+        clock = ManualClock(0.0)
+        opener = make_opener(self._camera, self._config.ingest, self._config.segment, clock, stats, ring)
+        if opener.is_endless:
+            raise SourceError(_NO_END)
         source = opener.connect()
         try:
             if source.is_live:
                 raise SourceError(_NO_END)
-            for segment in self._cut(source, segmenter):
-                yield self._score(segment)
+            yield source
         finally:
             source.close()
-        # The event that was going on at the end of the video is ended by whoever reads the list: it has no end segment.
+
+    def _measure_seconds(self) -> float:
+        """Time of the last frame. Read through once, because what containers say of their length is often wrong."""
+        with self._open(CameraStats()) as source:
+            last_seconds = max((frame.stream_seconds for frame in source), default=0.0)
+        return last_seconds or self._config.segment.seconds  # a single picture is its own middle
 
     @staticmethod
     def _cut(source: FrameSource, segmenter: Segmenter) -> Iterator[Segment]:
@@ -72,8 +98,12 @@ class VideoScorer:
             yield from segmenter.push(frame)
         yield from segmenter.flush()
 
-    def _score(self, segment: Segment) -> Scored:
-        observation = self._beliefs.observe(segment, self._engine.assess(self._beliefs.request(segment)))
+    def _score(self, scorer: Scorer, segment: Segment) -> Scored:
+        request, assessment = scorer.request(segment), NOTHING_ASKED
+        if request is not None:
+            assert self._engine is not None, "whoever asks a model gives the scorer one"
+            assessment = self._engine.assess(request)
+        observation = scorer.observe(segment, assessment)
         level = self._events.threshold.level
         event = self._events.update(observation)
         keyframe = None
@@ -86,4 +116,4 @@ class VideoScorer:
                 taken_at=segment.frames[-1].arrived_at,
                 max_width_px=self._config.store.keyframe_width_px,
             )
-        return Scored(observation, level, event, keyframe)
+        return Scored(observation, score_of(scorer, observation), level, event, keyframe)

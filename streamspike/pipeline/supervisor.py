@@ -25,12 +25,16 @@ class Supervisor:
     def __init__(
         self,
         config: Config,
-        inference: InferenceService,
+        inference: InferenceService | None,
         recorder: Recorder,
         sinks: Sequence[Sink],
         mqtt: MqttSink | None,
         clock: Clock,
     ) -> None:
+        """
+        Args:
+            inference: None when no camera's scorer asks a model.
+        """
         self.cameras: list[CameraPipeline] = []
         self.unsent_events = 0
         """Event messages that wait in the outbox after `run`."""
@@ -42,7 +46,7 @@ class Supervisor:
         self._clock = clock
 
     async def prepare(self) -> None:
-        """Make the cameras, with what their thresholds learned earlier. Raises SourceError for a wrong address."""
+        """Make the cameras, with what their thresholds learned earlier. Raises as `CameraPipeline`."""
         for camera in self._config.cameras:
             learned = await self._recorder.run(self._recorder.store.load_threshold, camera.id)
             self.cameras.append(

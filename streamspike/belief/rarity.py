@@ -1,0 +1,39 @@
+"""How rare a score is for its camera, in nats: so that thresholds mean the same for whatever gives the score.
+
+A difference of frames in [0, 1] has no nats, and 2 nats of it would make no sense. What it has is a rank: of the n
+scores this camera showed last, k were as high or higher. If this one is like them, its chance to rank so high is
+p = (k + 1) / (n + 1) or less, whatever their distribution (a conformal p-value: Vovk, Gammerman and Shafer,
+"Algorithmic Learning in a Random World", 2005, chapter 2). -ln p is its rarity, and reads as surprise reads: 2.3 nats
+happen once in ten segments, 4.6 once in a hundred.
+
+It can never exceed ln(n + 1): nobody has seen a day that is rarer than one in the days he has lived.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+
+class Rarity:
+    """The last scores of one camera. Bounded memory; not thread-safe."""
+
+    def __init__(self, memory_segments: int) -> None:
+        self._recent: deque[float] = deque(maxlen=memory_segments)
+
+    def nats(self, score: float) -> float:
+        """Minus the logarithm of the share of scores at least as high, this one counted; 0.0 before there are any.
+
+        This operation will not remember the score.
+
+        Raises:
+            ValueError: the score is not finite.
+        """
+        if not math.isfinite(score):
+            raise ValueError(f"a score is finite: {score = }")
+        num_as_high = sum(other >= score for other in self._recent)
+        return math.log((len(self._recent) + 1) / (num_as_high + 1))
+
+    def admit(self, score: float) -> None:
+        """Remember a score, and forget the oldest when there are too many."""
+        self._recent.append(score)
