@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamspike.core import Pixels
-from streamspike.engine.attention import make_plan
+from streamspike.engine.attention import FLASH_NAME, make_plan
 from streamspike.engine.cache import PrefixCache
 from streamspike.engine.layout import Integers, Span, join_spans
 from streamspike.engine.model import LoadedModel
@@ -115,8 +115,10 @@ class Addition:
     is_video: NDArray[np.bool_]  # (num_tokens,)
     blocks: tuple[BlockFeatures, ...]
     """In the order of the video tokens."""
+    num_trunk: int
+    """The first tokens continue the prefix: each sees all before it. The others are branches."""
     sees: NDArray[np.bool_]
-    """(num_tokens, cached + num_tokens), which columns each may attend to."""
+    """(branch tokens, cached + num_tokens), which columns each of those may attend to."""
     cache: PrefixCache
     """Extended by the tokens' keys and values."""
 
@@ -132,10 +134,12 @@ def run_additions(loaded: LoadedModel, additions: Sequence[Addition]) -> list[Te
     hidden = embed(loaded, send(ids, device)[None])
     plan = make_plan(
         [addition.cache for addition in additions],
+        [addition.num_trunk for addition in additions],
         [torch.from_numpy(addition.sees) for addition in additions],
         config.num_attention_heads // config.num_key_value_heads,
         hidden.dtype,
         device,
+        flash=config._attn_implementation == FLASH_NAME,
     )
     blocks = [block for addition in additions for block in addition.blocks]
     levels: list[Tensor] = []

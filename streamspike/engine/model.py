@@ -98,7 +98,8 @@ def _load_checkpoint(config: ModelConfig) -> LoadedModel:
 
 def _load_random(config: ModelConfig) -> LoadedModel:
     device = choose_device(config.device)
-    model, tokenizer = build_random(config.name, device, choose_dtype(config.dtype, device), choose_attention(device))
+    dtype = choose_dtype(config.dtype, device)
+    model, tokenizer = build_random(config.name, device, dtype, choose_attention(device, dtype))
     family = str(model.config.model_type)
     layout = _build_layout(config.name, tokenizer, family)
     frames = _frame_spec(family, model.config.vision_config, {})
@@ -172,13 +173,14 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return dtype
 
 
-def choose_attention(device: torch.device) -> dict[str, str]:
-    """`attn_implementation` by tower. The language model's rows need masks that flash-attn does not know; the vision
-    tower's patches see each other in runs, which is what it is fastest at."""
+def choose_attention(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """`attn_implementation` by tower. flash-attn serves the vision tower, whose patches see each other in runs, and the
+    trunks of the language model's rows; it knows nothing but half precision on a GPU, and no masks for branches."""
     from transformers.utils import is_flash_attn_2_available
 
-    flash = device.type == "cuda" and is_flash_attn_2_available()
-    return {"text_config": attention.NAME, "vision_config": "flash_attention_2" if flash else "sdpa"}
+    if device.type == "cuda" and dtype in (torch.float16, torch.bfloat16) and is_flash_attn_2_available():
+        return {"text_config": attention.FLASH_NAME, "vision_config": "flash_attention_2"}
+    return {"text_config": attention.NAME, "vision_config": "sdpa"}
 
 
 def read_frame_spec(name: str, source: str, family: str, vision: Any) -> FrameSpec:
@@ -276,7 +278,7 @@ def _load_weights(name: str, source: str, device: torch.device, dtype: torch.dty
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            attn_implementation=choose_attention(device),
+            attn_implementation=choose_attention(device, dtype),
             output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

@@ -52,7 +52,7 @@ class PackedRow:
             return None
         extension, self._extension = self._extension, None
         pending = self.tree.take_pending()
-        ids, sees = pending.token_ids, pending.sees
+        ids = pending.token_ids
         positions = np.tile(pending.positions, (3, 1))
         is_video = np.zeros(len(ids), dtype=np.bool_)
         if extension:
@@ -60,9 +60,8 @@ class PackedRow:
             ids = np.concatenate([span.token_ids, ids])
             positions = np.concatenate([span.positions, positions], axis=1)
             is_video = np.concatenate([span.is_video, is_video])
-            causal = np.arange(sees.shape[1]) <= np.arange(self.cache.num_tokens, self.num_prefix_tokens)[:, None]
-            sees = np.concatenate([causal, sees])
-        return Addition(ids, positions, is_video, extension.blocks if extension else (), sees, self.cache)
+        blocks, num_trunk = (extension.blocks, len(extension.span)) if extension else ((), 0)
+        return Addition(ids, positions, is_video, blocks, num_trunk, pending.sees, self.cache)
 
     def put(self, hidden: Tensor) -> None:
         """The hidden states of what was taken."""
