@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streamspike.core import Pixels
 from streamspike.world.brush import ONE, SHIFT
-from streamspike.world.figures import HAIRS, SKINS
+from streamspike.world.outfit import HAIRS, SKINS
 from streamspike.world.scene import Scene
 
 CHANCES = {"street": 0.45, "walkway": 0.6, "yard": 0.2}

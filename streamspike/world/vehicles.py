@@ -6,17 +6,9 @@ import itertools
 import math
 
 from streamspike.world.brush import Colour, Point, mix, shade
-from streamspike.world.figures import (
-    CARDBOARD,
-    Gait,
-    Part,
-    animal_parts,
-    capsule,
-    cuboid,
-    ellipse,
-    gait_of,
-    person_parts,
-)
+from streamspike.world.figures import CARDBOARD, Part, animal_parts, capsule, cuboid, ellipse
+from streamspike.world.outfit import outfit_of
+from streamspike.world.people import Gait, gait_of, person_parts
 from streamspike.world.scene import Body
 
 GLASS: Colour = (54, 66, 80)
@@ -206,7 +198,7 @@ def cart_parts(body: Body) -> list[Part]:
     if body.pose == "knocked":
         return cart
     pusher = Body(body.body_id, "person", mix(body.colour, (70, 80, 96), 0.7), 0, 0, gait=body.gait, pose="walk")
-    walk = gait_of(pusher)
+    walk = gait_of(pusher, outfit_of(pusher.body_id, pusher.colour))
     pusher_gait = Gait(walk.thighs, walk.knees, (0.75, 0.75), (0.35, 0.35), 0.16)
     person = [
         Part([(x - 0.62, y, d) for x, y, d in p.points], p.colour, p.outline) for p in person_parts(pusher, pusher_gait)
