@@ -55,7 +55,9 @@ def _weights(scores: ArrayLike, positive: ArrayLike, negative: ArrayLike | None)
         raise ValueError("weights are not negative")
     distinct, inverse = np.unique(values, return_inverse=True)
     size = len(distinct)
-    return np.bincount(inverse, labelled, size) * 1.0, np.bincount(inverse, others, size) * 1.0
+    by_score = (np.bincount(inverse, weights, size) for weights in (labelled, others))
+    summed, summed_others = (np.asarray(weights, dtype=np.float64) for weights in by_score)
+    return summed, summed_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class Curve:
     recall: Floats
     """(m,) share of the onsets that alarm."""
     false_alarms_per_hour: Floats
-    """(m,) alarmed segments of ordinary time, by its hours. Neighbours are not merged to one alarm, as a monitor would do:
-    that would make a score that is always high look as if it raised a single one."""
+    """(m,) alarmed segments of ordinary time, by its hours. Neighbours are not merged to one alarm, as a monitor would
+    do: that would make a score that is always high look as if it raised a single one."""
 
 
 @dataclass(frozen=True, slots=True)

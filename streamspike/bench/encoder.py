@@ -1,4 +1,4 @@
-"""The paper's sentence encoder, and the measures of hypotheses that need one: diversity, plausibility, belief shifts."""
+"""The paper's sentence encoder, and the measures of hypotheses that need it: diversity, plausibility, belief shift."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def choose_dataset(spec: str) -> Dataset:
         if not rest:
             raise DatasetError(f"say where {scheme} lies: {scheme}:PATH; {STORED[scheme][0]}")
         return _stored(scheme, rest)
-    if Path(spec).expanduser().is_dir():
+    if spec and Path(spec).expanduser().is_dir():
         return _stored(labelled_folder.NAME, spec)
     known = ", ".join(f"{name}:PATH" for name in STORED)
     raise DatasetError(f"there is no data set or folder {spec!r}; there are world, world?clips=500&seed=0, {known}")
