@@ -1,4 +1,4 @@
-"""`streamspike bench engine` on the command line."""
+"""`streamspike bench engine` and `bench variants` on the command line."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NUM_SCENES = 3
 """Films for the cameras: a street, a room and a yard."""
 FILM_SEGMENTS = 30
+MIN_CLIPS = 2
 
 
 def add_engine_command(
@@ -111,6 +112,84 @@ def add_engine_command(
 
             plot_report(result, plot)
         typer.echo(render_report(result))
+
+    add_variants_command(bench_app, configure, open_output)
+
+
+def add_variants_command(
+    bench_app: typer.Typer, configure: Callable[..., Config], open_output: Callable[[Path], TextIO]
+) -> None:
+    """The same for ways of scoring."""
+
+    @bench_app.command("variants")
+    def bench_variants(
+        clips: Annotated[int, typer.Option(min=MIN_CLIPS, help="Simulated clips of ten segments.")] = 200,
+        few: Annotated[
+            int | None,
+            typer.Option(
+                min=0,
+                help="Of them, for what is recorded anew (windows, frames, drawings); default: a quarter; 0: none.",
+            ),
+        ] = None,
+        records: Annotated[
+            Path, typer.Option(help="What the model said; an interrupted recording there is continued.")
+        ] = Path("runs/variants.jsonl"),
+        json_path: Annotated[Path | None, typer.Option("--json", help="Write the table to this file.")] = None,
+        plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG.")] = None,
+        config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
+        model: Annotated[
+            str | None, typer.Option(help="nano (built in), a local folder, or a Hugging Face id.")
+        ] = None,
+        device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
+        seed: Annotated[
+            int, typer.Option(min=0, max=4999, help="Of the clips, which neither training nor bench surprise uses.")
+        ] = 0,
+    ) -> None:
+        """Which way of scoring finds the surprise? The model is asked once, and every variant is computed from that.
+
+        Examples:
+
+        streamspike bench variants --json variants.json --plot variants.png
+
+        streamspike bench variants --clips 40 --few 0 --model runs/nano/model --records runs/nano-variants.jsonl
+        """
+        settings = configure(config, [], model={"name": model, "device": device})
+        few = min(clips, max(MIN_CLIPS, clips // 4) if few is None else few)
+        if 0 < few < MIN_CLIPS:
+            raise ConfigError(f"--few takes 0 or at least {MIN_CLIPS} clips: one says nothing of the others")
+        with open_output(json_path) if json_path is not None else contextlib.nullcontext() as file:
+            result = _compare_variants(settings, records, clips, few, seed)
+            if file is not None:
+                file.write(json.dumps(result, indent=1) + "\n")
+        from streamspike.bench.comparison import plot_comparison, render_comparison
+
+        if plot is not None:
+            plot_comparison(result, plot)
+        typer.echo(render_comparison(result))
+
+
+def _compare_variants(settings: Config, records: Path, clips: int, few: int, seed: int) -> dict[str, Any]:
+    from streamspike.bench.comparison import compare
+    from streamspike.bench.machine import describe_machine, find_commit
+    from streamspike.bench.recordings import BASE, PLANS, record
+    from streamspike.engine.engine import IncrementalEngine
+    from streamspike.engine.model import load_model
+    from streamspike.progress import show_progress
+
+    loaded = load_model(settings.model)
+    # A camera a clip: nothing of an earlier one is asked for again.
+    engine = IncrementalEngine(loaded, settings.segment.seconds, settings.engine, max_streams=1)
+    num_clips = {plan.name: clips if plan is BASE else few for plan in PLANS}
+    with show_progress("recording", float(sum(num_clips.values())), "clips") as progress:
+        recordings = record(settings, engine, records, num_clips, seed, progress)
+    return {
+        "model": loaded.name,
+        "clips": num_clips,
+        "seed": seed,
+        "commit": find_commit(),
+        "machine": describe_machine(loaded.device),
+        "variants": compare(recordings, seed),
+    }
 
 
 def parse_counts(text: str) -> list[int]:

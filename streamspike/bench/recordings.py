@@ -1,0 +1,249 @@
+"""Raw log-likelihoods of simulated clips, recorded once to a file, so that every way of scoring them can be compared.
+
+The model is asked for more than any one way needs: sixteen hypotheses, the likelihoods of the published code, sentences
+drawn about what was seen, and the caption as a hypothesis of its own. What cannot be computed afterwards, because the
+model must see or draw something else, is a recording of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from streamspike.bench.surprise import score_clip
+from streamspike.config import Config
+from streamspike.core import Assessment, Engine, Request, Scores
+from streamspike.errors import ConfigError
+
+FIRST_SEED = 1_500_000_000
+"""Validation: above the scenes of training (below 2**30) and below those of `bench surprise` (from 2 000 000 000)."""
+SEED_STEP = 100_000
+"""Between the clips of one seed and those of the next."""
+MAX_SEED = 4_999
+
+NUM_HYPOTHESES = 16
+NUM_SIGHTINGS = 8
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is recorded in one pass over a clip."""
+
+    name: str
+    belief: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `belief:` that differ: what the model sees."""
+    frames: int | None = None
+    """Per segment, where they differ."""
+    drawings: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"default": {}})
+    """How hypotheses are drawn, by name: fields of `core.Sampling` that differ."""
+    verify: bool = False
+    num_sightings: int = 0
+
+
+BASE = Plan("base", drawings={"default": {"num_hypotheses": NUM_HYPOTHESES}}, verify=True, num_sightings=NUM_SIGHTINGS)
+PLANS = (
+    BASE,
+    Plan(
+        "drawings",
+        drawings={
+            "distinct": {"diversity": "distinct"},
+            "groups": {"diversity": "groups"},
+            "cold": {"temperature": 0.7},
+            "hot": {"temperature": 1.5},
+            "whole": {"top_p": 1.0, "top_p_spread": 0.0},
+        },
+    ),
+    Plan("window 2", {"window_segments": 2}),
+    Plan("window 4", {"window_segments": 4}),
+    Plan("window 4, no memory", {"window_segments": 4, "summary_words": 0}),
+    Plan("1 frame", frames=1),
+    Plan("4 frames", frames=4),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """What the model said about one segment that has a past."""
+
+    drawings: Mapping[str, tuple[Scores, ...]]
+    """Hypotheses in the order they were drawn, by the name of the drawing."""
+    caption: Scores | None
+    """The caption as a hypothesis; None: unreadable."""
+    sightings: tuple[Scores, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRecord:
+    """One clip. Segments are those with a past, from the second."""
+
+    clip: int
+    """Its seed."""
+    scripted: int
+    """Number of the scripted segment, of which the first has 0 and no record."""
+    kind: str
+    truth: tuple[float, ...]
+    """-log p of each segment by the simulator, in nats."""
+    pixels: Mapping[str, tuple[float, ...]]
+    """The pixel baselines."""
+    segments: tuple[SegmentRecord, ...]
+
+
+class Recorder:
+    """Implements `core.Engine`: asks another engine what a plan says, for each question of a tracker."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self.name = engine.name
+        self.segments: list[SegmentRecord] = []
+        self._engine = engine
+        self._plan = plan
+
+    def assess(self, request: Request) -> Assessment:
+        """The answer to the first drawing; all of them are kept."""
+        plan = self._plan
+        request = replace(request, hypotheses=(), complete=False, verify=plan.verify)
+        if not request.window:
+            return self._engine.assess(request)
+        answers = {}
+        num_sightings = plan.num_sightings
+        for name, changes in plan.drawings.items():
+            sampling = replace(request.sampling, **changes)
+            answers[name] = self._engine.assess(replace(request, sampling=sampling, num_sightings=num_sightings))
+            num_sightings = 0  # once is enough: they do not depend on the hypotheses
+        first = next(iter(answers.values()))
+        caption = self._engine.assess(replace(request, hypotheses=(first.caption,))) if first.caption else None
+        drawings = {name: answer.scores for name, answer in answers.items()}
+        # An unreadable caption makes the engine draw hypotheses instead.
+        scored = caption.scores[0] if caption and not caption.sampled else None
+        self.segments.append(SegmentRecord(drawings, scored, first.sightings))
+        return first
+
+    def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
+        return [self.assess(request) for request in requests]
+
+    def check_integrity(self) -> None:
+        self._engine.check_integrity()
+
+
+def record_clip(config: Config, engine: Engine, plan: Plan, clip: int) -> ClipRecord:
+    """Simulate a clip and ask about each of its segments."""
+    # The tracker only makes the questions; what it would make of the answers is not recorded.
+    belief = config.belief.model_copy(update={"posterior": "nll", **plan.belief})
+    segment = config.segment.model_copy(update={"frames": plan.frames} if plan.frames else {})
+    recorder = Recorder(engine, plan)
+    scored = score_clip(config.model_copy(update={"belief": belief, "segment": segment}), recorder, clip)
+    scores = {name: tuple(values) for name, values in scored.scores.items()}
+    del scores["surprise"]  # of the tracker's own set, which is nobody's variant
+    truth = scores.pop("ideal observer")
+    return ClipRecord(clip, scored.scripted, scored.kind, truth, scores, tuple(recorder.segments))
+
+
+def record(
+    config: Config,
+    engine: Engine,
+    path: Path,
+    num_clips: Mapping[str, int],
+    seed: int,
+    progress: Callable[[float, str], None],
+) -> dict[str, list[ClipRecord]]:
+    """Record what the file does not hold yet; an interrupted recording is continued.
+
+    Args:
+        num_clips: of each plan by name; a plan that is not named is left out.
+
+    Returns:
+        By plan, the first clips of the seed, in order.
+
+    Raises:
+        ConfigError: the file was recorded with another model or other settings, or cannot be read or written.
+    """
+    header = {
+        "format": FORMAT,
+        "model": engine.name,
+        "seed": seed,
+        "belief": config.belief.model_dump(mode="json"),
+        "segment": config.segment.model_dump(mode="json"),
+        "model_seed": config.model.seed,
+    }
+    known = _open(path, header)
+    clips = {name: [FIRST_SEED + seed * SEED_STEP + k for k in range(count)] for name, count in num_clips.items()}
+    plans = {plan.name: plan for plan in PLANS}
+    done = 0
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            for name, wanted in clips.items():
+                for clip in wanted:
+                    if (name, clip) not in known:
+                        known[name, clip] = record_clip(config, engine, plans[name], clip)
+                        file.write(json.dumps({"plan": name, **encode(known[name, clip])}) + "\n")
+                        file.flush()
+                    done += 1
+                    progress(done, name)
+    except OSError as error:
+        raise ConfigError(f"cannot write the recordings {path}: {error.strerror}") from error
+    return {name: [known[name, clip] for clip in wanted] for name, wanted in clips.items()}
+
+
+def _open(path: Path, header: Mapping[str, Any]) -> dict[tuple[str, int], ClipRecord]:
+    """What a file holds; a new one gets its header, and a line that was cut off is taken out."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # what an interruption left behind has no end of line
+        if not whole:
+            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+            return {}
+        if whole != text:
+            path.write_text(whole, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot use {path} for recordings: {error}") from error
+    try:
+        first, *lines = (json.loads(line) for line in whole.splitlines())
+        if first != dict(header):
+            changed = sorted(key for key in header if not isinstance(first, dict) or first.get(key) != header[key])
+            raise ConfigError(
+                f"{path} holds recordings with another {', '.join(changed)}; remove it, or name another file"
+            )
+        return {(line["plan"], line["clip"]): decode(line) for line in lines}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(f"{path} does not hold recordings; remove it, or name another file") from error
+
+
+def encode(record: ClipRecord) -> dict[str, Any]:
+    """Plain values for JSON."""
+    return {
+        "clip": record.clip,
+        "scripted": record.scripted,
+        "kind": record.kind,
+        "truth": record.truth,
+        "pixels": record.pixels,
+        "segments": [
+            {
+                "drawings": {name: [*map(_list, scores)] for name, scores in segment.drawings.items()},
+                "caption": segment.caption and _list(segment.caption),
+                "sightings": [*map(_list, segment.sightings)],
+            }
+            for segment in record.segments
+        ],
+    }
+
+
+def decode(line: Mapping[str, Any]) -> ClipRecord:
+    """The other way round. Raises KeyError, TypeError or ValueError: not such a record."""
+    segments = tuple(
+        SegmentRecord(
+            {name: tuple(Scores(*score) for score in scores) for name, scores in segment["drawings"].items()},
+            Scores(*segment["caption"]) if segment["caption"] else None,
+            tuple(Scores(*score) for score in segment["sightings"]),
+        )
+        for segment in line["segments"]
+    )
+    pixels = {name: tuple(values) for name, values in line["pixels"].items()}
+    return ClipRecord(line["clip"], line["scripted"], line["kind"], tuple(line["truth"]), pixels, segments)
+
+
+def _list(score: Scores) -> list[Any]:
+    return [score.text, score.num_tokens, score.log_prior, score.log_posterior, score.log_likelihood]
