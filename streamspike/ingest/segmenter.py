@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamspike.config import SegmentConfig
 from streamspike.core import Frame, Segment
+from streamspike.ingest.cues import Cues
 from streamspike.ingest.frames import LazyFrame, render
 from streamspike.stats import CameraStats
 
@@ -32,6 +33,7 @@ class Segmenter:
         self._seconds = config.seconds
         self._num_frames = config.frames
         self._stats = stats
+        self._cues = Cues(config.cues) if config.cues != "off" else None
         self._index = 0
         self.start_epoch(0)
 
@@ -46,6 +48,8 @@ class Segmenter:
         self._utc_offset: float | None = None  # UTC of stream time 0, as of the frames of this slice
         self._last_utc_offset = 0.0
         self._last_small: NDArray[np.float32] | None = None
+        if self._cues is not None:
+            self._cues.start_epoch()
 
     def push(self, frame: Frame | LazyFrame) -> list[Segment]:
         """Take the next frame; return the segments it completes: mostly none, several after a gap."""
@@ -53,6 +57,8 @@ class Segmenter:
         while frame.stream_seconds >= self._end(self._slice):
             segments.append(self._close(self._end(self._slice)))
         self._pick_before(frame)
+        if self._cues is not None:
+            self._cues.watch(frame)
         if self._latest is not None:
             self._interval_seconds = frame.stream_seconds - self._latest.stream_seconds
         self._latest = frame
@@ -88,7 +94,11 @@ class Segmenter:
         """Decide the marks that `frame` has passed."""
         while len(self._picked) < self._num_frames and self._mark(len(self._picked)) < frame.stream_seconds:
             # A frame of an earlier slice is staler than one of this slice that comes a little late.
-            self._picked.append(render(self._latest if self._latest_in_slice and self._latest else frame))
+            self._pick(self._latest if self._latest_in_slice and self._latest else frame)
+
+    def _pick(self, frame: Frame | LazyFrame) -> None:
+        rendered = render(frame)
+        self._picked.append(rendered if self._cues is None else self._cues.cue(rendered))
 
     def _mark(self, number: int) -> float:
         return (self._slice + (number + 0.5) / self._num_frames) * self._seconds
@@ -97,7 +107,7 @@ class Segmenter:
         assert self._latest is not None, "time passes only with frames"
         self._stats.gap_segments += not self._latest_in_slice
         while len(self._picked) < self._num_frames:
-            self._picked.append(render(self._latest))
+            self._pick(self._latest)
         start_seconds = self._slice * self._seconds
         offset = self._last_utc_offset if self._utc_offset is None else self._utc_offset
         segment = Segment(
