@@ -5,14 +5,14 @@ from __future__ import annotations
 import urllib.parse
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from streamspike.bench.footage import DatasetError, Footage, Interval
 from streamspike.core import Frame, Segment
 from streamspike.world.painter import Painter
-from streamspike.world.scene import SCENES, Scene, build_scene
+from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation, Truth
 
 NAME = "world"
@@ -38,17 +38,31 @@ class WorldFootage(Footage):
     scripted_index: int = 0
     segment_seconds: float = 1.0
 
+    def simulate(self) -> Simulation:
+        """The life of the clip, before its first segment."""
+        scene = build_scene(self.scene, self.seed, self.width_px / self.height_px)
+        return Simulation(scene, self.seed, self.segment_seconds, script={self.scripted_index: None})
+
+    def truths(self) -> tuple[Truth, ...]:
+        """What happens in each segment; nothing is painted."""
+        simulation = self.simulate()
+        return tuple(simulation.step() for _ in range(NUM_SEGMENTS))
+
     def play(self, num_frames: int) -> Iterator[tuple[Segment, Truth]]:
         """Each segment with `num_frames` evenly spaced frames, and its truth; the same on every machine."""
-        scene = build_scene(self.scene, self.seed, self.width_px / self.height_px)
-        simulation = Simulation(scene, self.seed, self.segment_seconds, script={self.scripted_index: None})
-        painter = Painter(scene, self.seed, self.width_px, self.height_px)
+        simulation = self.simulate()
+        painter = Painter(simulation.state.scene, self.seed, self.width_px, self.height_px)
         for _ in range(NUM_SEGMENTS):
             truth = simulation.step()
-            start, span = truth.start_seconds, truth.end_seconds - truth.start_seconds
-            marks = [start + span * (k + 0.5) / num_frames for k in range(num_frames)]
-            frames = tuple(Frame(painter.paint(simulation.snapshot(mark)), mark, mark) for mark in marks)
-            yield Segment(self.name, 0, truth.index, start, truth.end_seconds, start, frames), truth
+            yield paint_segment(self.name, simulation, painter, truth, num_frames), truth
+
+
+def paint_segment(camera_id: str, simulation: Simulation, painter: Painter, truth: Truth, num_frames: int) -> Segment:
+    """The segment that was stepped last, with `num_frames` evenly spaced frames."""
+    start, span = truth.start_seconds, truth.end_seconds - truth.start_seconds
+    marks = [start + span * (k + 0.5) / num_frames for k in range(num_frames)]
+    frames = tuple(Frame(painter.paint(simulation.snapshot(mark)), mark, mark) for mark in marks)
+    return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames)
 
 
 @dataclass(slots=True)
@@ -77,29 +91,26 @@ class WorldDataset:
         width, height = PICTURES[int(rng.integers(len(PICTURES)))]
         drawn = SCENES[int(rng.integers(len(SCENES)))]
         scripted = int(rng.integers(1, NUM_SEGMENTS))
-        scene: Scene = build_scene(self.scene or drawn, seed, width / height)
-        simulation = Simulation(scene, seed, self.segment_seconds, script={scripted: None})
-        surprises: list[Interval] = []
-        ordinary: list[Interval] = []
-        for truth in (simulation.step() for _ in range(NUM_SEGMENTS)):
-            one = Interval(truth.start_seconds, truth.end_seconds, truth.sentence, truth.kind)
-            (surprises if truth.surprising else ordinary).append(one)
+        scene = self.scene or drawn
         seconds = NUM_SEGMENTS * self.segment_seconds
-        query = f"seed={seed}&size={width}x{height}&seconds={seconds:g}&script={scripted}"
-        return WorldFootage(
+        clip = WorldFootage(
             name=f"clip-{seed}",
             dataset=NAME,
-            address=f"world:{scene.name}?{query}",
-            surprises=tuple(surprises),
-            ordinary=tuple(ordinary),
+            address=f"world:{scene}?seed={seed}&size={width}x{height}&seconds={seconds:g}&script={scripted}",
+            surprises=(),
             seconds=seconds,
             seed=seed,
-            scene=scene.name,
+            scene=scene,
             width_px=width,
             height_px=height,
             scripted_index=scripted,
             segment_seconds=self.segment_seconds,
         )
+        labelled: dict[bool, list[Interval]] = {True: [], False: []}
+        for truth in clip.truths():
+            one = Interval(truth.start_seconds, truth.end_seconds, truth.sentence, truth.kind)
+            labelled[truth.surprising].append(one)
+        return replace(clip, surprises=tuple(labelled[True]), ordinary=tuple(labelled[False]))
 
 
 def parse_world_dataset(query: str) -> WorldDataset:

@@ -27,6 +27,7 @@ def test_the_truth_comes_with_the_pictures_and_agrees_with_the_labels() -> None:
     played = list(one.play(2))
     segments, truths = zip(*played, strict=True)
     assert [segment.index for segment in segments] == list(range(NUM_SEGMENTS)) == [truth.index for truth in truths]
+    assert truths == one.truths()
     assert [truth.sentence for truth in truths if truth.scripted] == [one.surprises[0].text]
     assert segments[0].frames[1].pixels.shape == (one.height_px, one.width_px, 3)
     again = next(iter(one.play(2)))[0]
