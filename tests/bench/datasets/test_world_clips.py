@@ -22,6 +22,7 @@ def test_every_clip_has_one_surprise_where_it_was_scripted() -> None:
     assert len({one.name for one in [*footage, *open_dataset("world?clips=4&seed=4").footage()]}) == 8
 
 
+@pytest.mark.slow
 def test_the_truth_comes_with_the_pictures_and_agrees_with_the_labels() -> None:
     (one,) = WorldDataset(clips=1).footage()
     played = list(one.play(2))
