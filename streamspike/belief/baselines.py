@@ -131,4 +131,4 @@ class Middle:
     def score(self, segment: Segment) -> float:
         """By the middle of the segment."""
         at_seconds = (segment.start_seconds + segment.end_seconds) / 2.0
-        return max(0.0, 1.0 - abs(2.0 * at_seconds / self._video_seconds - 1.0))
+        return max(0.0, 2.0 * min(at_seconds, self._video_seconds - at_seconds) / self._video_seconds)

@@ -45,7 +45,7 @@ MAX_RATE = 100.0
 """Spikes a frame of a feature at its strongest: what it takes for a change to stand out from Poisson noise."""
 SPONTANEOUS_RATE = 1.0
 """Spikes a frame without any feature; a rate of zero would make whatever follows infinitely surprising."""
-STIRLING_SHIFT = 6
+STIRLING_SHIFT = 8
 
 
 class IttiBaldi:
@@ -103,7 +103,7 @@ def gamma_kl(alpha: ArrayLike, beta: ArrayLike, prior_alpha: ArrayLike, prior_be
 
 
 def log_gamma(x: ArrayLike) -> Values:
-    """ln Gamma(x) for x > 0, elementwise: Stirling's series six steps further up, where it is exact to 1e-12."""
+    """ln Gamma(x) for x > 0, elementwise: Stirling's series eight steps further up, where it is exact to 1e-12."""
     values = np.asarray(x, dtype=np.float64)
     steps = np.ones_like(values)
     for step in range(STIRLING_SHIFT):
