@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,7 +11,9 @@ import typer
 
 from streamspike import __version__
 from streamspike.bench.commands import add_engine_command
+from streamspike.bench.surprise_command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
+from streamspike.pipeline.sample_command import add_sample_command
 
 if TYPE_CHECKING:
     from streamspike.app import RunReport
@@ -369,28 +370,6 @@ def pretrain(
     typer.echo(f"the model is in {folder}; use it with --model {folder}; learning curve: {plot_curve(out)}")
 
 
-@bench_app.command("surprise")
-def bench_surprise(
-    clips: Annotated[
-        int, typer.Option(min=1, help="Fresh simulated clips, one scripted surprise in ten segments each.")
-    ] = 200,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
-    config: ConfigOption = None,
-    model: ModelOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the clips.")] = 0,
-) -> None:
-    """Does surprise track the truth? Simulated clips with one scripted surprise each, against pixel baselines."""
-    from streamspike.app import load_engine
-    from streamspike.bench.surprise import measure_surprise, render_table
-    from streamspike.progress import show_progress
-
-    settings = _configure(config, [], model={"name": model})
-    with _open_output(json_path) if json_path is not None else contextlib.nullcontext() as file:
-        with show_progress("scoring clips", float(clips), "clips") as progress:
-            result = measure_surprise(settings, load_engine(settings), clips, seed, progress)
-        if file is not None:
-            file.write(json.dumps(result, indent=1) + "\n")
-    typer.echo(render_table(result))
-
-
 add_engine_command(bench_app, _configure, _open_output)
+add_surprise_command(bench_app, _configure, _open_output)
+add_sample_command(app, _configure)
