@@ -3,21 +3,23 @@
 The official processors choose a size from the volume of the whole clip, so a block of two frames and a clip of twenty
 would differ. Here the size is a function of the camera's picture alone, hence the same for every segment of a stream.
 
-Two things make it bit-equal: the bicubic resize works on uint8 (torch's native kernel rounds between the passes), and
-rescaling and normalising are one step, (x - 255 mean) / (255 std).
+Two things make it bit-equal: the bicubic resize works on bytes and rounds between its passes (see `resize.py`), and
+rescaling and normalising are one step, (x - 255 mean) / (255 std). All of it runs where the model is: a frame goes to a
+GPU once, as the bytes the camera's decoder wrote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from streamspike.core import Pixels
+from streamspike.engine.resize import resize
 
 LONG_SIDE_PX = 448
 """For models that take any size: 16 x 9 video tokens for a wide picture, a few hundred for a window of 8 segments."""
@@ -74,28 +76,20 @@ class FrameSpec:
         return -(-num_frames // self.temporal_patch)
 
 
-def resize(frames: Tensor, size: FrameSize) -> Tensor:
-    """Bicubic with antialias, on uint8 and on the CPU, where torch rounds as the official processors do.
-
-    Args:
-        frames: (num_frames, 3, height, width) uint8.
-    """
-    assert frames.dtype == torch.uint8 and frames.device.type == "cpu", (frames.dtype, frames.device)
-    target = (size.height_px, size.width_px)
-    if tuple(frames.shape[-2:]) == target:
-        return frames
-    return functional.interpolate(frames, size=target, mode="bicubic", align_corners=False, antialias=True)
-
-
 def normalise(frames: Tensor, spec: FrameSpec) -> Tensor:
     """Float32 and normalised. This operation will not modify the frames.
 
     Args:
         frames: (..., 3, height, width) in [0, 255].
     """
-    mean = torch.tensor(spec.mean, device=frames.device) * 255.0
-    std = torch.tensor(spec.std, device=frames.device) * 255.0
-    return (frames.to(torch.float32) - mean[:, None, None]) / std[:, None, None]
+    mean, std = _statistics(spec.mean, frames.device), _statistics(spec.std, frames.device)
+    return (frames.to(torch.float32) - mean) / std
+
+
+@lru_cache
+def _statistics(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """(3, 1, 1), of bytes. Kept on the device: the host would wait for each copy of it."""
+    return (torch.tensor(values) * 255.0)[:, None, None].to(device)
 
 
 def patchify(frames: Tensor, spec: FrameSpec) -> Tensor:
@@ -119,9 +113,13 @@ def patchify(frames: Tensor, spec: FrameSpec) -> Tensor:
     return patches.reshape(batch * rows * columns, channels * temporal * patch_px * patch_px)
 
 
-def stack_frames(frames: Sequence[Pixels]) -> Tensor:
-    """(num_frames, 3, height, width) uint8, a copy."""
-    return torch.from_numpy(np.stack([np.transpose(pixels, (2, 0, 1)) for pixels in frames]))
+def send_frames(frames: Sequence[Pixels], device: torch.device) -> Tensor:
+    """(num_frames, 3, height, width) uint8, a copy; to a GPU without waiting for it."""
+    shape = (len(frames), *frames[0].shape)
+    pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=device.type == "cuda")
+    np.stack(frames, out=pinned.numpy())
+    # Turned after the journey: bytes of a colour lie far apart, which is slow for the host to gather.
+    return pinned.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
 
 
 def preprocess(
@@ -135,7 +133,7 @@ def preprocess(
     Args:
         frames: (height, width, 3) uint8 each; an odd last one is repeated to fill its temporal patch.
         size: what the stream's frames are resized to; None: what the first frame asks for.
-        device: where they are normalised and cut; frames go there as bytes, a quarter of their patches.
+        device: where all of it is done; frames go there as bytes.
 
     Returns:
         (num_blocks * num_patches, 3 * temporal_patch * patch_px * patch_px) float32, block by
@@ -143,15 +141,10 @@ def preprocess(
     """
     if size is None:
         size = spec.frame_size(*frames[0].shape[:2])
-    if len({pixels.shape for pixels in frames}) == 1:
-        resized = resize(stack_frames(frames), size)
-    else:
-        resized = torch.cat([resize(stack_frames([pixels]), size) for pixels in frames])
+    alike = [frames] if len({pixels.shape for pixels in frames}) == 1 else [[pixels] for pixels in frames]
+    resized = torch.cat([resize(send_frames(part, device), size.height_px, size.width_px) for part in alike])
     missing = spec.num_blocks(len(frames)) * spec.temporal_patch - len(frames)
     resized = torch.cat([resized, resized[-1:].expand(missing, -1, -1, -1)])
-    if device.type == "cuda":
-        resized = resized.pin_memory()
-    resized = resized.to(device, non_blocking=True)
     blocks = normalise(resized, spec).reshape(
         -1, spec.temporal_patch, *resized.shape[1:]
     )  # (num_blocks, temporal, ...)

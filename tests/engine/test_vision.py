@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from streamspike.core import Pixels
-from streamspike.engine.vision import FrameSize, FrameSpec, normalise, patchify, preprocess, resize, stack_frames
+from streamspike.engine.vision import FrameSize, FrameSpec, normalise, patchify, preprocess
 
 HALF = (0.5, 0.5, 0.5)
 SPEC = FrameSpec(8, 2, 3, (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711), 96, 96)
@@ -31,19 +31,6 @@ def test_patches_equal_the_official_image_processor(height: int, width: int) -> 
     # An image is a frame shown twice, in the official processor and here.
     ours = preprocess([pixels], SPEC, FrameSize(height, width))
     torch.testing.assert_close(ours, official["pixel_values"], rtol=0, atol=2e-6)
-
-
-def test_the_resize_is_the_one_the_official_video_processors_make() -> None:
-    # Computed once with torchvision 0.28 installed: bit-equal to both official video processors at seven sizes.
-    resized = resize(stack_frames(random_frames(2, 61, 97)), FrameSize(32, 48))
-    assert resized.dtype == torch.uint8
-    assert resized[1, 2, 5, :8].tolist() == [116, 89, 114, 120, 104, 154, 117, 140]
-    assert int(resized.sum(dtype=torch.int64)) == 1175987
-
-
-def test_a_frame_of_the_right_size_is_not_touched() -> None:
-    frames = stack_frames(random_frames(2, 96, 96))
-    assert resize(frames, FrameSize(96, 96)) is frames
 
 
 def test_normalising_takes_mean_and_deviation_of_each_channel() -> None:
