@@ -95,7 +95,7 @@ class MotionStage:
         self._model: Any = None
         self._small: Pixels | None = None
         self._seconds = 0.0  # of the newest picture that was not a repetition
-        self._paths: list[_Path] = []
+        self._paths: list[Path] = []
         self._next_id = 1
 
     def watch(self, pixels: Pixels, seconds: float) -> tuple[Track, ...]:
@@ -156,7 +156,7 @@ class MotionStage:
             path.num_missed += 1
         self._paths = [path for path in self._paths if not path.is_lost(seconds)]
         for blob in list(free.values())[: MAX_PATHS - len(self._paths)]:
-            self._paths.append(_Path(self._next_id, blob, seconds))
+            self._paths.append(Path(self._next_id, blob, seconds))
             self._next_id += 1
 
     def _tracks(self) -> tuple[Track, ...]:
@@ -167,19 +167,18 @@ class MotionStage:
             if path.num_missed == 0 and path.num_sightings >= MIN_SIGHTINGS and path.travelled()
         ]
         moving.sort(key=lambda path: (_area(path.box), path.track_id))
-        return tuple(
-            Track(path.track_id, path.box, tuple((x, y) for _, x, y in path.points)) for path in moving[-MAX_TRACKS:]
-        )
+        return tuple(path.track() for path in moving[-MAX_TRACKS:])
 
 
 @dataclass(slots=True)
-class _Path:
-    """A blob over time."""
+class Path:
+    """One thing over time: where it is, how it moves, and the way it came."""
 
     track_id: int
     box: Rectangle
     seen_seconds: float
-    velocity: tuple[float, float] = (0.0, 0.0)  # parts of the picture per second
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Parts of the picture per second."""
     num_sightings: int = 1
     num_missed: int = 0
     points: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=TRAIL_POINTS))
@@ -204,6 +203,7 @@ class _Path:
         return overlap(expected, blob) + nearness if nearness > 0 else 0.0
 
     def see(self, blob: Rectangle, seconds: float) -> None:
+        """It is here now. Modifies the path."""
         passed = max(seconds - self.seen_seconds, 1e-3)
         (x, y), (was_x, was_y) = _centre(blob), _centre(self.box)
         speed = (x - was_x) / passed, (y - was_y) / passed
@@ -219,12 +219,17 @@ class _Path:
             self.points.popleft()
 
     def is_lost(self, seconds: float) -> bool:
+        """It has been away for so long that it will not be known again."""
         return self.num_missed > MEMORY_LOOKS and seconds - self.seen_seconds > MEMORY_SECONDS
 
     def travelled(self) -> bool:
+        """In the last seconds it has come far enough, for its size, to count as moving."""
         _, xs, ys = zip(*self.points, strict=True)
         x0, y0, x1, y1 = self.box
         return max(max(xs) - min(xs), max(ys) - min(ys)) >= MIN_TRAVEL * max(x1 - x0, y1 - y0)
+
+    def track(self) -> Track:
+        return Track(self.track_id, self.box, tuple((x, y) for _, x, y in self.points))
 
 
 def find_blobs(mask: NDArray[np.uint8]) -> list[Rectangle]:
