@@ -91,6 +91,11 @@ class Ambience:
         """Of the nuisances, in their order."""
         return tuple(type(nuisance).__name__ for nuisance in self._nuisances)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether small people walk about in the distance all day."""
+        return self._crowd is not None
+
     def level(self, nuisance: int, seconds: float) -> float:
         """How loud one of the nuisances is: 0 calm, about 1 in a burst."""
         stretch = math.floor(seconds / STRETCH_SECONDS)

@@ -52,9 +52,13 @@ def _weather(canvas: Pixels, rng: np.random.Generator) -> Pixels:
     field = texture(
         rng, height_px, width_px, ((3, 4, 0.035), (9, 12, 0.022), (36, 32, 0.02), (120, 90, 0.035), (300, 240, 0.03))
     )
+    field *= rng.uniform(0.3, 1.1)
     vs, us = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
     slope = rng.uniform(-0.1, 0.1) * us + rng.uniform(-0.06, 0.06) * vs
     field += 1.0 + slope - rng.uniform(0.08, 0.2) * (us * us + vs * vs)
+    for _ in range(rng.integers(0, 3)):  # lamps, windows and what they do not reach
+        off = (us - rng.uniform(-1, 1)) ** 2 + (vs - rng.uniform(-1, 0.6)) ** 2
+        field += rng.uniform(-0.25, 0.4) / (1.0 + off / rng.uniform(0.1, 0.6)).astype(np.float32) ** 2
     hour = np.array(
         rng.choice([(1.0, 1.0, 1.0), (1.06, 0.99, 0.88), (0.9, 0.97, 1.08), (0.82, 0.84, 0.92)]), np.float32
     )

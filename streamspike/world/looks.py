@@ -55,13 +55,13 @@ def look_of(scene: Scene, seed: int) -> Look:
     indoors = scene.name == "room"
     hour = HOURS[int(np.searchsorted((0.72, 0.85), rng.uniform()))]
     sensor = SENSORS[int(np.searchsorted((0.62, 0.72, 0.9), rng.uniform()))]
-    haze = float(rng.uniform(0.05, 0.25) if indoors else rng.uniform(0.1, 0.55)) if rng.uniform() < 0.22 else 0.0
+    haze = float(rng.uniform(0.05, 0.25) if indoors else rng.uniform(0.1, 0.55)) if rng.uniform() < 0.25 else 0.0
     slant = float(rng.choice([-1.0, 1.0]) * rng.uniform(0.6, 2.2)), float(rng.uniform(-0.7, 1.2))
     low_sun = bool(rng.uniform() < 0.25) and not indoors and hour == "day" and haze == 0.0
     return Look(
         hour=hour,
         sensor="grey" if hour == "infrared" else sensor,
-        haze=haze,
+        haze=haze if hour == "day" else 0.0,
         sun=slant if low_sun else None,
         wet=bool(rng.uniform() < 0.1) and not indoors,
         snow=float(rng.uniform(0.5, 0.95)) if rng.uniform() < 0.1 and not indoors else 0.0,

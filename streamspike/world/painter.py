@@ -17,7 +17,7 @@ from streamspike.world.brush import ONE, SHIFT, shade
 from streamspike.world.delivery import Delivery
 from streamspike.world.figures import Part
 from streamspike.world.lens import Lens
-from streamspike.world.looks import PLAIN, Glass, look_of
+from streamspike.world.looks import PLAIN, Glass, Look, look_of
 from streamspike.world.scene import KINDS, Body, Scene, Snapshot
 from streamspike.world.vehicles import parts_of
 
@@ -56,7 +56,7 @@ class Shape:
     parts: tuple[Part, ...]
     metre_px: float
     shadow: NDArray[np.float64]
-    """(16, 2) pixels, the dark patch on the ground."""
+    """(16 or more, 2) pixels, the convex dark patch on the ground."""
     low: tuple[float, float]
     high: tuple[float, float]
     """Extent in pixels, shadow apart."""
@@ -71,23 +71,26 @@ class Painter:
         width_px: any size from 96 x 72 to 1920 x 1080; if width / height is not `scene.camera.aspect` the picture is
             squashed, as a player that ignores the aspect would.
         height_px: see width_px.
-        ambience: the hour, weather, flicker, crowds, bad transmission: whatever else a camera has to cope with. Without
-            it is a plain day.
+        ambience: weather, flicker, crowds and whatever else moves without anything happening. Without it, it is day.
+        look: how the camera sees, over a good line; without it, look and line are drawn from the seed.
     """
 
-    def __init__(self, scene: Scene, seed: int, width_px: int, height_px: int, ambience: bool = True) -> None:
+    def __init__(
+        self, scene: Scene, seed: int, width_px: int, height_px: int, ambience: bool = True, look: Look | None = None
+    ) -> None:
         self.scene = scene
         self.seed = seed
         self.width_px = width_px
         self.height_px = height_px
         factor = 2 if width_px < SMALL_PX else 1
         self._width, self._height = width_px * factor, height_px * factor
-        self._look = look_of(scene, seed) if ambience else PLAIN
+        rough = ambience and look is None
+        self._look = look_of(scene, seed) if rough else look or PLAIN
         self._backdrop = backdrop_of(scene, seed, self._width, self._height, self._look.snow)
         self._ambience = Ambience(scene, seed, width_px, height_px) if ambience else None
         self._glass = Glass(self._look, scene, seed, width_px, height_px)
         self._lens = Lens(seed, width_px, height_px, self._look)
-        self._delivery = Delivery(seed, width_px, height_px, rough=ambience)
+        self._delivery = Delivery(seed, width_px, height_px, rough)
         self._shapes: tuple[Snapshot, list[Shape]] | None = None
 
     def paint(self, snapshot: Snapshot) -> Pixels:
@@ -184,10 +187,23 @@ class Painter:
             tuple(zip(starts, ends, strict=True)),
             parts,
             math.hypot(axes[0, 0], axes[0, 1]),
-            spread @ ground[[0, 2]] + ground[3],
+            self._shadow(body, spread, ground, float(points[:, 1].max())),
             (low[0], low[1]),
             (high[0], high[1]),
         )
+
+    def _shadow(
+        self, body: Body, spread: NDArray[np.float64], ground: NDArray[np.float64], height: float
+    ) -> NDArray[np.float64]:
+        """Under the body, and as far as a low sun throws it."""
+        foot = spread @ ground[[0, 2]] + ground[3]
+        if self._look.sun is None:
+            return foot
+        across, away = self._look.sun
+        # The last third of a body is its head: the shadow gets narrower.
+        top = 0.45 * (foot - ground[3]) + ground[3] + height * (across * body.facing * ground[0] + away * ground[2])
+        hull = cv2.convexHull(fixed(np.concatenate((foot, top)))).reshape(-1, 2)
+        return hull / ONE + 0.5
 
     def _axes(self, body: Body, matrix: NDArray[np.float64] | None, lift: float) -> NDArray[np.float64]:
         """(4, 2): pixels per metre forward, up and away, and the pixel of the feet."""

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from streamspike.world.brush import SNOW, Brush, Colour, mix, shade
+from streamspike.world.laying import lay, paper
 from streamspike.world.scene import Scene
+from streamspike.world.textures import tile_of
 
 FACADES: tuple[Colour, ...] = (
     (186, 160, 132), (164, 104, 84), (200, 190, 172), (142, 134, 128),
@@ -72,8 +74,14 @@ def paint_street(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     for _ in range(int(rng.integers(1, 4))):
         px, pz, long = rng.uniform(-5, 5), rng.uniform(kerb + 0.5, gutter - 0.6), rng.uniform(0.5, 2.0)
         brush.ground(px, px + long, pz, pz + rng.uniform(0.2, 0.5), shade(asphalt, rng.uniform(0.82, 1.12)))
-    brush.ground(-WIDE, WIDE, 1.3, kerb - 0.2, paving)
-    flags(brush, -8, 8, 1.3, kerb - 0.2, rng.uniform(0.7, 1.3), shade(paving, 0.87))
+    if rng.uniform() < 0.6:
+        kind = str(rng.choice(["slabs", "bricks", "carpet", "plaster"]))
+        lay(brush, tile_of(kind, rng, paving, rng.uniform(1.0, 3.0)), -WIDE, WIDE, 1.3, kerb - 0.2)
+    else:
+        brush.ground(-WIDE, WIDE, 1.3, kerb - 0.2, paving)
+        flags(brush, -8, 8, 1.3, kerb - 0.2, rng.uniform(0.7, 1.3), shade(paving, 0.87))
+    for _ in range(int(rng.choice([0, 0, 1, 2, 3]))):
+        parked(brush, rng, rng.uniform(-9, 9), gutter - 0.1)
     for _ in range(int(rng.integers(1, 3))):
         tree(brush, rng, rng.uniform(-7, 7), gutter + 0.9, rng.uniform(0.75, 1.05))
     lx = rng.uniform(-5, 5)
@@ -94,12 +102,31 @@ def paint_street(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
             )
 
 
+def parked(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
+    """A car at the far kerb that belongs to the scenery: its box, roof, windows and wheels."""
+    paint, long = pick(rng, (*CONTAINERS, *FACADES, (40, 42, 46), (200, 202, 206)), 0.3), rng.uniform(3.4, 4.6)
+    roof = rng.uniform(1.35, 1.75)
+    brush.slab(x, x + long, 0.28, 0.86, z, z + 1.5, paint)
+    low, high = (x + 0.7, x + long - 0.5), (x + 1.2, x + long - 0.9)
+    cabin = ((low[0], 0.86, z), (low[1], 0.86, z), (high[1], roof, z + 0.1), (high[0], roof, z + 0.1))
+    brush.polygon(cabin, (52, 62, 74))
+    brush.stripe((high[0], roof, z), (high[1], roof, z), 0.08, shade(paint, 1.1))
+    brush.stripe((x + long / 2, 0.86, z), (x + long / 2, roof, z), 0.09, paint)
+    for wheel in (x + 0.7, x + long - 0.75):
+        brush.disc(wheel, 0.32, z, 0.32, (26, 26, 28))
+        brush.disc(wheel, 0.32, z, 0.17, (150, 152, 156))
+
+
 def house(brush: Brush, rng: np.random.Generator, x0: float, x1: float, z: float) -> None:
     """A front with windows upstairs and, below, a door and a shop window or two more windows."""
     paint = pick(rng, FACADES)
     brush.wall(x0, x1, 0.0, 9.0, z, paint)
-    for k in range(1, 18):
-        brush.stripe((x0, k * 0.42, z), (x1, k * 0.42, z), 0.03, shade(paint, 0.93))
+    if rng.uniform() < 0.5:
+        kind = str(rng.choice(["bricks", "bricks", "plaster", "stripes", "slabs"]))
+        paper(brush, tile_of(kind, rng, paint, rng.uniform(1.0, 3.0)), x0, x1, 0.0, 9.0, z)
+    else:
+        for k in range(1, 18):
+            brush.stripe((x0, k * 0.42, z), (x1, k * 0.42, z), 0.03, shade(paint, 0.93))
     brush.stripe((x0, 0, z), (x0, 9, z), 0.12, shade(paint, 0.7))
     brush.wall(x0, x1, 0.0, 0.5, z, shade(paint, 0.72))
     brush.wall(x0, x1, 3.0, 3.18, z, shade(paint, 1.18))
@@ -175,7 +202,11 @@ def paint_yard(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
             tree(brush, rng, k * 2.6 + rng.uniform(-0.8, 0.8), end + 4 + rng.uniform(0, 3), rng.uniform(0.9, 1.4))
     brush.ground(-WIDE, WIDE, 1.3, end if hall else end + 30, concrete)
     joint = rng.uniform(2.2, 3.2)
-    flags(brush, -4 * joint, 4 * joint, 1.3, end, joint, shade(concrete, 0.84))
+    if rng.uniform() < 0.6:
+        kind = str(rng.choice(["slabs", "plaster", "carpet", "bricks"]))
+        lay(brush, tile_of(kind, rng, concrete, rng.uniform(2.0, 5.0)), -WIDE, WIDE, 1.3, end)
+    else:
+        flags(brush, -4 * joint, 4 * joint, 1.3, end, joint, shade(concrete, 0.84))
     for _ in range(9):
         px, pz = rng.uniform(-6, 6), rng.uniform(4.5, end - 1)
         stain = [
@@ -203,7 +234,7 @@ def paint_walkway(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     near, back = scene.lanes[0].z, scene.lanes[-1].z
     paving = pick(rng, PAVINGS, 0.2)
     between = pick(rng, LEAVES, 0.3) if rng.uniform() < 0.65 else shade(paving, rng.uniform(0.75, 0.95))
-    brush.ground(-WIDE, WIDE, 1.3, 90.0, between)
+    lay(brush, tile_of("carpet", rng, between, rng.uniform(2.0, 8.0)), -WIDE, WIDE, 1.3, 90.0)
     for _ in range(60):
         x, z = rng.uniform(-14, 14), rng.uniform(4, 34)
         wide, deep = rng.uniform(0.3, 2.0), rng.uniform(0.2, 0.8)
@@ -218,7 +249,10 @@ def paint_walkway(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     joint = rng.uniform(0.5, 1.6)
     for low, high in strips:
         brush.ground(-WIDE, WIDE, low, high, paving)
-        if rng.uniform() < 0.7:
+        if rng.uniform() < 0.5:
+            kind = str(rng.choice(["slabs", "bricks", "carpet", "checks"]))
+            lay(brush, tile_of(kind, rng, paving, rng.uniform(1.5, 4.0)), -WIDE, WIDE, low, high)
+        elif rng.uniform() < 0.6:
             flags(brush, -16, 16, low, high, joint, shade(paving, rng.uniform(0.82, 0.94)))
         for edge in (low, high):
             brush.ground(-WIDE, WIDE, edge - 0.06, edge + 0.06, shade(paving, rng.choice([0.7, 1.2])))
