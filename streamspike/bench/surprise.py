@@ -1,33 +1,202 @@
-"""Does surprise track the truth? Fresh simulated clips, one scripted surprise in ten segments, against pixel baselines.
+"""Does surprise track what is surprising? Scores every clip of the data sets by every scorer, and measures the scores.
 
-A hit is a clip whose highest-scoring segment, of the nine that have a past, is the scripted one (chance 1 in 9). The
-ideal observer scores with the simulator's own -log p. Clips have seeds no training run uses.
+Clips of simulated cameras have a known truth and seeds that no training run uses; the others have labels. What has been
+scored is kept in an archive, so that a run that was killed goes on where it was.
 """
 
 from __future__ import annotations
 
-import math
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from streamspike.belief.hypotheses import sentence_key
 from streamspike.belief.pixels import PIXEL_SCORES
 from streamspike.belief.tracker import BeliefTracker
+from streamspike.bench.archive import Archive, code_digest
+from streamspike.bench.contestants import IDEAL, Contestant
+from streamspike.bench.datasets.world import FIRST_SEED as FIRST_SEED  # others keep away from these seeds
+from streamspike.bench.datasets.world import NUM_SEGMENTS, PICTURES, WorldDataset, WorldFootage
+from streamspike.bench.footage import Dataset, DatasetError, Footage
+from streamspike.bench.footage_scores import measure_footage
+from streamspike.bench.habituation import find_lives, measure_lives, measure_repetitions
+from streamspike.bench.scored import ScoredClip
+from streamspike.bench.scoring import fingerprint, timeless
+from streamspike.bench.workers import Crew, Task, Under, Unreadable
+from streamspike.bench.world_beliefs import measure_beliefs
+from streamspike.bench.world_scores import ideal_clip, measure_world, truths_of
 from streamspike.config import Config
 from streamspike.core import Engine, Frame, Observation, Pixels, Segment
+from streamspike.progress import Advance
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation, Truth
 
-NUM_SEGMENTS = 10
-FIRST_SEED = 2_000_000_000
-"""Training draws scenes below 2**30, so no camera here was ever seen."""
-PICTURES = ((320, 240), (384, 216))
-BOOTSTRAPS = 2000
+FORMAT = 1
+CLIPS_PER_LIFE = 20
+"""Of the clips with a scripted surprise, for each life in which something repeats."""
+MAX_LIVES = 25
+
+
+class Watch(Protocol):
+    """Opens a progress display for each stretch of work."""
+
+    def __call__(self, title: str, total: float | None, unit: str, /) -> AbstractContextManager[Advance]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A data set as it was scored, for whoever wants to show examples."""
+
+    name: str
+    footage: Sequence[Footage]
+    clips: Mapping[str, Sequence[ScoredClip]]
+    """By scorer, in the order of the footage."""
+    truths: Sequence[Sequence[Truth]]
+    """Of simulated clips, in the same order; empty for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Everything that was measured, as plain values, and what it was measured on."""
+
+    result: dict[str, Any]
+    boards: tuple[Board, ...]
+
+
+class Bench:
+    """One run over data sets."""
+
+    def __init__(
+        self, config: Config, contestants: Sequence[Contestant], crew: Crew, folder: Path | None, watch: Watch
+    ) -> None:
+        """
+        Args:
+            folder: where scored clips are kept; None keeps nothing.
+            watch: shows progress; see `streamspike.progress.show_progress`.
+        """
+        self._config = config
+        self._contestants = contestants
+        self._crew = crew
+        self._folder = folder
+        self._watch = watch
+
+    def measure(self, found: Sequence[tuple[Dataset, Sequence[Footage]]], seed: int) -> Measurement:
+        """Score what has not been scored yet, and measure.
+
+        Args:
+            found: data sets, each with its footage.
+            seed: of bootstrap draws and of the lives in which something repeats.
+
+        Raises:
+            DatasetError: none of the videos of a data set can be read.
+            ModelError, EngineError: the model cannot be loaded, or failed.
+        """
+        began = time.monotonic()
+        boards: list[Board] = []
+        tables: dict[str, dict[str, Any]] = {}
+        for dataset, footage in found:
+            name = dataset.name if dataset.name not in tables else f"{dataset.name} {len(tables) + 1}"
+            if isinstance(dataset, WorldDataset):
+                board, tables[name] = self._measure_world(name, footage, seed)
+            else:
+                board, tables[name] = self._measure_footage(name, footage, seed)
+            tables[name]["left_out"] = dict(dataset.left_out)
+            boards.append(board)
+        result = {
+            "format": FORMAT,
+            "model": self._crew.model,
+            "seed": seed,
+            "contestants": [contestant.name for contestant in self._contestants],
+            "settings": {contestant.name: dict(contestant.settings(self._config)) for contestant in self._contestants},
+            "seconds": time.monotonic() - began,
+            "datasets": tables,
+        }
+        return Measurement(result, tuple(boards))
+
+    def _measure_world(self, name: str, footage: Sequence[Footage], seed: int) -> tuple[Board, dict[str, Any]]:
+        clips, _ = self._score(name, footage)
+        painted = [one for one in footage if isinstance(one, WorldFootage)]
+        truths = [truths_of(one) for one in painted]
+        clips[IDEAL] = [ideal_clip(one, known) for one, known in zip(painted, truths, strict=True)]
+        lives = find_lives(min(MAX_LIVES, -(-len(footage) // CLIPS_PER_LIFE)), seed, self._config.segment.seconds)
+        lived, _ = self._score(f"{name}-lives", lives)
+        table = {
+            "kind": "world",
+            **measure_world(painted, truths, clips, IDEAL, seed),
+            "beliefs": {
+                contestant.name: measure_beliefs(clips[contestant.name], truths, seed)
+                for contestant in self._contestants
+                if contestant.has_beliefs
+            },
+            "habituation": measure_lives(lives, lived, IDEAL, seed),
+        }
+        return Board(name, footage, clips, truths), table
+
+    def _measure_footage(self, name: str, footage: Sequence[Footage], seed: int) -> tuple[Board, dict[str, Any]]:
+        clips, unreadable = self._score(name, footage)
+        readable = [one for one in footage if one.name not in unreadable]
+        if not readable:
+            raise DatasetError(f"{name}: no video can be read; the first says: {next(iter(unreadable.values()))}")
+        table = {
+            "kind": "footage",
+            "unreadable": unreadable,
+            **measure_footage(readable, clips, seed),
+            "habituation": measure_repetitions(readable, clips, seed),
+        }
+        return Board(name, readable, clips, ()), table
+
+    def _score(self, name: str, footage: Sequence[Footage]) -> tuple[dict[str, Sequence[ScoredClip]], dict[str, str]]:
+        """Clips by contestant in the order of the footage, and why the videos that are not among them are not."""
+        recorded = [contestant for contestant in self._contestants if contestant.is_recorded]
+        archives = {contestant.name: self._open(name, contestant) for contestant in recorded}
+        sources = {one.name: fingerprint(one) for one in footage}
+        tasks, unreadable = [], {}
+        for one in footage:
+            missing = tuple(
+                contestant
+                for contestant in recorded
+                if archives[contestant.name].find(one.name, sources[one.name]) is None
+            )
+            if missing:
+                tasks.append(Task(one, missing))
+        with self._watch(f"scoring {name}", float(len(tasks)), "clips") as progress:
+            done = 0
+            for word in self._crew.score(tasks):
+                if isinstance(word, Under):
+                    progress(done, f"{word.task.footage.name}: {word.seconds:.0f} s")
+                    continue
+                done += 1
+                if isinstance(word, Unreadable):
+                    unreadable[word.task.footage.name] = word.reason
+                else:
+                    for contestant, clip in zip(word.task.contestants, word.clips, strict=True):
+                        archives[contestant.name].add(clip)
+                progress(done, word.task.footage.name)
+        readable = [one for one in footage if one.name not in unreadable]
+        clips: dict[str, Sequence[ScoredClip]] = {}
+        for contestant in recorded:
+            kept = [archives[contestant.name].find(one.name, sources[one.name]) for one in readable]
+            clips[contestant.name] = [clip for clip in kept if clip is not None]
+        carrier = clips[recorded[0].name]
+        for contestant in self._contestants:
+            if not contestant.is_recorded:
+                clips[contestant.name] = [timeless(contestant, clip) for clip in carrier]
+        return {contestant.name: clips[contestant.name] for contestant in self._contestants}, unreadable
+
+    def _open(self, dataset: str, contestant: Contestant) -> Archive:
+        dependencies = {
+            "code": code_digest(contestant.asks_model),
+            "weights": self._crew.model if contestant.asks_model else "",
+            **dict(contestant.settings(self._config)),
+        }
+        return Archive(self._folder, dataset, contestant.name, dependencies)
 
 
 @dataclass(slots=True)
@@ -40,45 +209,6 @@ class ClipScores:
     captions_right: list[bool] = field(default_factory=list)
     first_guess_right: list[bool] = field(default_factory=list)
     stage_seconds: list[dict[str, float]] = field(default_factory=list)
-
-
-def measure_surprise(
-    config: Config, engine: Engine, num_clips: int, seed: int, progress: Callable[[float, str], None]
-) -> dict[str, Any]:
-    """Score `num_clips` clips; returns plain values for JSON."""
-    clips: list[ClipScores] = []
-    for number in range(num_clips):
-        clips.append(score_clip(config, engine, FIRST_SEED + seed * 100_000 + number))
-        progress(number + 1, f"hits {np.mean([_hit(clip.scripted, clip.scores['surprise']) for clip in clips]):.2f}")
-    names = list(clips[0].scores)
-    rng = np.random.default_rng(seed)
-    hits = {name: np.array([_hit(clip.scripted, clip.scores[name]) for clip in clips]) for name in names}
-    kinds = sorted({clip.kind for clip in clips})
-    stages = [stage for clip in clips for stage in clip.stage_seconds]
-    return {
-        "clips": num_clips,
-        "seed": seed,
-        "model": engine.name,
-        "chance": 1 / (NUM_SEGMENTS - 1),
-        "hit_at_1": {name: _interval(values, rng) for name, values in hits.items()},
-        "hit_at_1_by_kind": {
-            kind: {
-                "clips": sum(clip.kind == kind for clip in clips),
-                **{name: float(hits[name][[clip.kind == kind for clip in clips]].mean()) for name in names},
-            }
-            for kind in kinds
-        },
-        "caption_exact": _interval(np.array([np.mean(clip.captions_right) for clip in clips]), rng),
-        "first_guess_exact": _interval(np.array([np.mean(clip.first_guess_right) for clip in clips]), rng),
-        "spearman_with_truth": _spearman(
-            [score for clip in clips for score in clip.scores["surprise"]],
-            [score for clip in clips for score in clip.scores["ideal observer"]],
-        ),
-        "seconds_per_segment_by_stage": {
-            name: float(np.mean([stage.get(name, 0.0) for stage in stages]))
-            for name in sorted({name for stage in stages for name in stage})
-        },
-    }  # fmt: skip
 
 
 def score_clip(config: Config, engine: Engine, seed: int) -> ClipScores:
@@ -123,54 +253,3 @@ def _segment(simulation: Simulation, painter: Painter, truth: Truth, num_frames:
         seconds = truth.start_seconds + span * (k + 0.5) / num_frames
         frames.append(Frame(painter.paint(simulation.snapshot(seconds)), seconds, seconds))
     return Segment("clip", 0, truth.index, truth.start_seconds, truth.end_seconds, truth.start_seconds, tuple(frames))
-
-
-def _hit(scripted: int, scores: Sequence[float]) -> float:
-    """1 when the scripted segment is on top, its share when several are; scores start at segment 1."""
-    top = max(scores)
-    tied = [index for index, score in enumerate(scores, start=1) if score == top]
-    return 1 / len(tied) if scripted in tied else 0.0
-
-
-def _interval(values: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Mean with a 95 % bootstrap interval over clips."""
-    means = rng.choice(values, size=(BOOTSTRAPS, len(values))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
-
-
-def _spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Rank correlation, ties sharing their mean rank."""
-    x, y = _ranks(np.asarray(a)), _ranks(np.asarray(b))
-    x, y = x - x.mean(), y - y.mean()
-    return float((x * y).sum() / math.sqrt((x * x).sum() * (y * y).sum() + 1e-12))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return ((ends - counts + ends - 1) / 2)[inverse]
-
-
-def render_table(result: dict[str, Any]) -> str:
-    """The result as text a person reads."""
-    lines = [
-        f"{result['clips']} clips of {NUM_SEGMENTS} segments, one scripted surprise each; model {result['model']}",
-        "",
-    ]
-    lines.append(f"{'top segment is the scripted one':34s} chance {result['chance']:.2f}")
-    for name, value in result["hit_at_1"].items():
-        lines.append(f"  {name:32s} {value['mean']:.3f}  [{value['low']:.3f}, {value['high']:.3f}]")
-    for key, words in (
-        ("caption_exact", "captions right word for word"),
-        ("first_guess_exact", "likeliest hypothesis came true"),
-    ):
-        value = result[key]
-        lines.append(f"{words:34s} {value['mean']:.3f}  [{value['low']:.3f}, {value['high']:.3f}]")
-    lines.append(f"{'Spearman with the true -log p':34s} {result['spearman_with_truth']:.3f}")
-    lines += ["", "by kind of surprise: clips, hits by surprise, by frame difference"]
-    for kind, row in result["hit_at_1_by_kind"].items():
-        lines.append(f"  {kind:16s} {row['clips']:4d}  {row['surprise']:.2f}  {row['frame difference']:.2f}")
-    stages = result["seconds_per_segment_by_stage"]
-    lines += ["", "milliseconds per segment: " + ", ".join(f"{k} {1000 * v:.0f}" for k, v in stages.items())]
-    return "\n".join(lines)
