@@ -39,6 +39,19 @@ def test_an_update_returns_everything_up_to_the_end() -> None:
     cache.check_integrity()
 
 
+def test_all_layers_are_extended_and_read_at_once() -> None:
+    one, other = PrefixCache(2), PrefixCache(2)
+    write(one, STEP_TOKENS - 1, 10.0)
+    write(one, 2, 20.0)  # the storage grows
+    keys, values = one.held
+    assert keys.shape == (2, 1, 2, STEP_TOKENS + 1, 3) and values.shape == (2, 1, 2, STEP_TOKENS + 1, 4)
+    other.extend(keys[:, :, :, :1], values[:, :, :, :1])
+    other.extend(keys[:, :, :, 1:], values[:, :, :, 1:])
+    other.check_integrity()
+    for mine, theirs in zip(one.layers, other.layers, strict=True):
+        assert torch.equal(mine.keys, theirs.keys) and torch.equal(mine.values, theirs.values)
+
+
 def test_what_is_cut_off_is_written_over() -> None:
     cache = PrefixCache(2)
     write(cache, 3, 10.0)
@@ -191,7 +204,7 @@ def test_a_key_without_its_original_is_noticed() -> None:
     cache = PrefixCache(1)
     cache.update(keys_at(range(3)), keys_at(range(3)), 0)
     cache.rotate(0, -1, INV_FREQ)
-    cache.layers[0].pristine.truncate(2)
+    cache.pristine.truncate(2)
     with pytest.raises(AssertionError):
         cache.check_integrity()
 
