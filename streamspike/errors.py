@@ -10,7 +10,8 @@ StreamspikeError             1
 |-- SinkError                7   a broker or store cannot be used
 |   |-- BrokerError          7
 |   `-- StoreError           8
-`-- WorldError               9   a simulated camera was asked for something it does not know
+|-- WorldError               9   a simulated camera was asked for something it does not know
+`-- DatasetError            10   a data set of labelled footage is missing or laid out differently
 
 2 is the command line's own (bad usage); 130 is Ctrl-C before anything ran.
 """
@@ -64,3 +65,9 @@ class StoreError(SinkError):
 
 class WorldError(StreamspikeError):
     exit_code = 9
+
+
+class DatasetError(StreamspikeError):
+    """The message says what is missing, where to get it and how to lay it out."""
+
+    exit_code = 10

@@ -7,14 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamspike.errors import StreamspikeError
-
-
-class DatasetError(StreamspikeError):
-    """A data set cannot be used; the message says what is missing, where to get it and how to lay it out."""
-
-    exit_code = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Interval:

@@ -23,7 +23,7 @@ from streamspike.bench.archive import Archive, code_digest
 from streamspike.bench.contestants import IDEAL, Contestant
 from streamspike.bench.datasets.world import FIRST_SEED as FIRST_SEED  # others keep away from these seeds
 from streamspike.bench.datasets.world import NUM_SEGMENTS, PICTURES, WorldDataset, WorldFootage
-from streamspike.bench.footage import Dataset, DatasetError, Footage
+from streamspike.bench.footage import Dataset, Footage
 from streamspike.bench.footage_scores import measure_footage
 from streamspike.bench.habituation import find_lives, measure_lives, measure_repetitions
 from streamspike.bench.scored import ScoredClip
@@ -33,6 +33,7 @@ from streamspike.bench.world_beliefs import measure_beliefs
 from streamspike.bench.world_scores import ideal_clip, measure_world, truths_of
 from streamspike.config import Config
 from streamspike.core import Engine, Frame, Observation, Pixels, Segment
+from streamspike.errors import DatasetError
 from streamspike.progress import Advance
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene

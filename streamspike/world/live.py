@@ -33,6 +33,8 @@ class WorldSettings:
     seconds: float = 0.0
     """Ends after so long, as a file does; 0 never ends."""
     ambience: bool = True
+    script: int = -1
+    """Index of the one segment with a scripted surprise; -1 for none."""
 
 
 def parse_world(text: str) -> WorldSettings:
@@ -48,7 +50,7 @@ def parse_world(text: str) -> WorldSettings:
     values: dict[str, object] = {}
     for key, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
         if key not in known or key == "scene":
-            names = "seed, size, fps, surprise, seconds, ambience"
+            names = "seed, size, fps, surprise, seconds, ambience, script"
             raise WorldError(f"a simulated camera has no setting {key!r}; it has {names}")
         try:
             if key == "size":
@@ -64,6 +66,7 @@ def parse_world(text: str) -> WorldSettings:
     in_range = (
         64 <= settings.width <= 3840 and 48 <= settings.height <= 2160 and 0.5 <= settings.fps <= 60
         and 0 <= settings.surprise < math.inf and 0 <= settings.seconds < math.inf and settings.seed >= 0
+        and settings.script >= -1
     )  # fmt: skip
     if not in_range:
         raise WorldError("a simulated camera has 64x48 to 3840x2160 pixels, 0.5 to 60 fps, and no negative numbers")
@@ -94,7 +97,9 @@ class Stage:
     def __init__(self, settings: WorldSettings, segment_seconds: float = 1.0) -> None:
         scene = build_scene(settings.scene, settings.seed, settings.width / settings.height)
         period = round(settings.surprise / segment_seconds)
-        script = Schedule(max(4, period)) if settings.surprise > 0 else None
+        script: Mapping[int, str | None] | None = Schedule(max(4, period)) if settings.surprise > 0 else None
+        if settings.script >= 0:
+            script = {settings.script: None}
         self._segment_seconds = segment_seconds
         self._simulation = Simulation(scene, settings.seed, segment_seconds, script)
         self._painter = Painter(scene, settings.seed, settings.width, settings.height, settings.ambience)

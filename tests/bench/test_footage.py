@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench.datasets.choice import STORED
-from streamspike.bench.footage import DatasetError, Footage, Interval, open_dataset
-from streamspike.errors import StreamspikeError
+from streamspike.bench.footage import Footage, Interval, open_dataset
+from streamspike.errors import DatasetError, StreamspikeError
 from tests.support.layout import lay_out
 
 LABELS = "file,start_seconds,end_seconds,kind,source,description\n"

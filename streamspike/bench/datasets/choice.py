@@ -6,7 +6,8 @@ from pathlib import Path
 
 from streamspike.bench.datasets import frame_pairs, funqa, gmdcsa24, labelled_folder, oops, ped2, upcam
 from streamspike.bench.datasets.disk import StoredDataset
-from streamspike.bench.footage import Dataset, DatasetError
+from streamspike.bench.footage import Dataset
+from streamspike.errors import DatasetError
 
 STORED = {
     labelled_folder.NAME: (labelled_folder.GUIDE, labelled_folder.read_folder),

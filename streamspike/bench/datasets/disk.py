@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamspike.bench.footage import DatasetError, Footage, Interval
+from streamspike.bench.footage import Footage, Interval
+from streamspike.errors import DatasetError
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.footage import DatasetError, Interval, open_dataset
+from streamspike.bench.footage import Interval, open_dataset
+from streamspike.errors import DatasetError
 from tests.support.layout import lay_out
 
 LABELS = """file,start_seconds,end_seconds,kind,source,description

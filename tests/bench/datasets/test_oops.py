@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.footage import DatasetError, open_dataset
+from streamspike.bench.footage import open_dataset
+from streamspike.errors import DatasetError
 from tests.support.layout import lay_out
 
 NOMINEES = "34 Funny Kid Nominees - FailArmy Hall Of Fame (May 2017)0"

@@ -11,9 +11,10 @@ import pytest
 
 from streamspike.bench.datasets.ped2 import picture_address
 from streamspike.bench.datasets.runs import runs
-from streamspike.bench.footage import DatasetError, open_dataset
+from streamspike.bench.footage import open_dataset
 from streamspike.clock import SystemClock
 from streamspike.config import CameraConfig, IngestConfig
+from streamspike.errors import DatasetError
 from streamspike.ingest.frames import render
 from streamspike.ingest.source import open_source
 from streamspike.stats import CameraStats

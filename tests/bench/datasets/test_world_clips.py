@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from streamspike.bench.datasets.world import FIRST_SEED, NUM_SEGMENTS, WorldDataset
-from streamspike.bench.footage import DatasetError, open_dataset
+from streamspike.bench.footage import open_dataset
+from streamspike.errors import DatasetError
 
 
 def test_every_clip_has_one_surprise_where_it_was_scripted() -> None:
