@@ -196,14 +196,15 @@ class Painter:
         self, body: Body, spread: NDArray[np.float64], ground: NDArray[np.float64], height: float
     ) -> NDArray[np.float64]:
         """Under the body, and as far as a low sun throws it."""
-        foot = spread @ ground[[0, 2]] + ground[3]
+        foot: NDArray[np.float64] = spread @ ground[[0, 2]] + ground[3]
         if self._look.sun is None:
             return foot
         across, away = self._look.sun
-        # The last third of a body is its head: the shadow gets narrower.
+        # A body gets narrower towards its head, and so does its shadow.
         top = 0.45 * (foot - ground[3]) + ground[3] + height * (across * body.facing * ground[0] + away * ground[2])
         hull = cv2.convexHull(fixed(np.concatenate((foot, top)))).reshape(-1, 2)
-        return hull / ONE + 0.5
+        thrown: NDArray[np.float64] = hull / ONE + 0.5
+        return thrown
 
     def _axes(self, body: Body, matrix: NDArray[np.float64] | None, lift: float) -> NDArray[np.float64]:
         """(4, 2): pixels per metre forward, up and away, and the pixel of the feet."""

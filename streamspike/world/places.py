@@ -259,14 +259,14 @@ def paint_walkway(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     end = back + rng.uniform(2.6, 9.0)
     if rng.uniform() < 0.4:
         brush.ground(-WIDE, WIDE, end - 2.0, end, pick(rng, ((88, 90, 94), (120, 112, 100))))
-    kind = rng.uniform()
-    if kind < 0.3:
+    border = rng.uniform()
+    if border < 0.3:
         high = rng.uniform(0.8, 3.5)
         brush.slab(-WIDE, WIDE, 0.0, high, end, end + 0.4, pick(rng, FACADES))
-    elif kind < 0.55:
+    elif border < 0.55:
         for x in np.arange(-18.0, 18.0, 0.9):
             brush.foliage(rng, float(x), 0.5, end, 0.75, pick(rng, LEAVES))
-    elif kind < 0.75:
+    elif border < 0.75:
         fence(brush, end)
     for _ in range(int(rng.integers(0, 5))):
         tree(brush, rng, rng.uniform(-9, 9), rng.uniform(back + 1.6, end + 4), rng.uniform(0.6, 1.2))

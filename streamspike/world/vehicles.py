@@ -16,6 +16,8 @@ TYRE: Colour = (24, 24, 26)
 STEEL: Colour = (120, 124, 130)
 LAMP: Colour = (255, 246, 196)
 TAIL: Colour = (214, 30, 26)
+MAKES = ((1.0, 0.0), (0.94, 0.4), (1.28, -0.12), (1.12, -0.3), (0.86, 0.25))
+"""Of cars: height above the waist against the hatchback's, and metres the end of the roof is moved forward."""
 ROLLERS = ("car", "van", "bicycle", "forklift", "cart")
 """Kinds that, when knocked, roll over their long axis; the others tip over in the picture plane."""
 
@@ -51,7 +53,23 @@ def flat(points: list[tuple[float, float]], d: float, colour: Colour, outline: b
 
 
 def car_parts(body: Body) -> list[Part]:
-    """A hatchback: long bonnet and sloping windscreen in front, steep tail behind."""
+    """A car of one of several makes: a hatchback, and what stretching it here and there makes of it."""
+    red, green, blue = body.colour
+    tall, deck = MAKES[(body.body_id * 5 + red + 3 * green + 7 * blue) % len(MAKES)]
+
+    def made(x: float, y: float, d: float) -> Point:
+        """Higher above the waist, and behind the doors drawn down to a boot."""
+        y = 0.62 + (y - 0.62) * tall if y > 0.62 else y
+        return x + (deck if x < -0.9 and y > 1.0 else 0.0), y, d
+
+    return [
+        Part([made(*point) for point in part.points], part.colour, part.outline, part.line, part.convex)
+        for part in hatchback_parts(body)
+    ]
+
+
+def hatchback_parts(body: Body) -> list[Part]:
+    """Long bonnet and sloping windscreen in front, steep tail behind."""
     turn = -2 * math.pi * body.gait
     profile = [
         (1.78, 0.24),
