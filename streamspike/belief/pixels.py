@@ -53,8 +53,8 @@ class PictureChange:
 
     def see(self, pixels: Pixels) -> float:
         """The score of the next picture; 0.0 for the first."""
-        before, self._before = self._before, pixels
-        return 0.0 if before is None else self._compare(before, pixels)
+        before, self._before = self._before, shrink(pixels)  # to shrink it again changes nothing and costs nothing
+        return 0.0 if before is None else self._compare(before, self._before)
 
     def forget(self) -> None:
         """The next picture is the first."""
