@@ -120,7 +120,7 @@ def compare(recordings: Mapping[str, Sequence[ClipRecord]], seed: int) -> list[d
         clips = Clips(records, seed)
         same = [base[record.clip] for record in records]
         default = clips.measure([[DEFAULT.score(segment) for segment in record.segments] for record in same])
-        scores = {
+        scores: dict[str, Sequence[Sequence[float]]] = {
             variant.name: [[variant.score(segment) for segment in record.segments] for record in records]
             for variant in VARIANTS
             if variant.plan == name

@@ -80,18 +80,17 @@ def shortlist(logits: Tensor, wanted: Shortlist) -> tuple[list[list[int]], list[
         logits: (num_rows, vocabulary); special tokens at -inf.
         wanted: without numbers the likeliest tokens; with numbers each row's are drawn without replacement.
     """
-    count = min(wanted.count, logits.shape[1])
     probability, order = torch.softmax(logits.double() / wanted.temperature, dim=-1).sort(dim=-1, descending=True)
     left = torch.where(probability.cumsum(dim=-1) - probability < wanted.top_p, probability, 0.0)
     left = left / left.sum(dim=-1, keepdim=True)
     if wanted.numbers is None:
-        return order[:, :count].tolist(), left[:, :count].log().tolist()
+        return order[:, : wanted.count].tolist(), left[:, : wanted.count].log().tolist()
     numbers = torch.from_numpy(wanted.numbers).to(logits.device)
     index = torch.arange(left.shape[1], device=logits.device)
     token_ids, log_probabilities = [], []
-    for number in numbers.split(1, dim=1):
+    for draw in range(wanted.count):
         reached = left.cumsum(dim=-1)
-        place = torch.searchsorted(reached, number * reached[:, -1:], right=True)
+        place = torch.searchsorted(reached, numbers[:, draw : draw + 1] * reached[:, -1:], right=True)
         # Rounding may put a draw of almost 1 behind the last token that is left; where none is left, its share is 0.
         place = place.minimum(torch.where(left > 0, index, 0).amax(dim=-1, keepdim=True))
         token_ids.append(order.gather(1, place))

@@ -168,7 +168,7 @@ class BeamWriter:
     @property
     def sentences(self) -> tuple[str, ...]:
         """One per beam, best first."""
-        return tuple(map(self._read, self._beams.answers))
+        return tuple(self._read([*answer]) for answer in self._beams.answers)
 
     def choose(self, tree: TokenTree) -> Choice | None:
         if not self.writing or not all(map(tree.is_computed, self._nodes)):
