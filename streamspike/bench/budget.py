@@ -29,7 +29,6 @@ from streamspike.bench.budget_film import (
     FIRST_SEED,
     FRAMES_PER_SEGMENT,
     NUM_OPTIONS,
-    NUM_SEGMENTS,
     BudgetFilm,
     Question,
     ask,
@@ -120,7 +119,7 @@ def score_film(config: Config, engine: Engine, film: BudgetFilm) -> list[float]:
     """Surprise of each segment, as a camera's."""
     tracker = BeliefTracker(film.name, config.belief, engine.name, config.model.seed)
     surprise = []
-    for index in range(NUM_SEGMENTS):
+    for index in range(len(film.truths)):
         segment = film.segment(index, config.segment.frames)
         surprise.append(tracker.observe(segment, engine.assess(tracker.request(segment))).surprise_nats)
     return surprise
@@ -136,7 +135,7 @@ def choose_frames(
         for pixels in film.frames:
             picker.look(pixels)
         picks[name] = {str(budget): picker.pick(budget) for budget in budgets}
-    bounds = [index * film.segment_seconds for index in range(NUM_SEGMENTS + 1)]
+    bounds = [index * film.segment_seconds for index in range(len(film.truths) + 1)]
     for name in (SPIKE, SPIKE_ALLOCATED):
         picks[name] = {}
         for budget in budgets:

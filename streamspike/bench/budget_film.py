@@ -36,7 +36,7 @@ class BudgetFilm:
     name: str
     segment_seconds: float
     frames: tuple[Pixels, ...]
-    """NUM_SEGMENTS * FRAMES_PER_SEGMENT of them, evenly spaced."""
+    """FRAMES_PER_SEGMENT of each segment, evenly spaced."""
     truths: tuple[Truth, ...]
 
     @property
@@ -62,19 +62,19 @@ class Question:
     surprising: bool
 
 
-def shoot(seed: int, surprising: bool, config: SegmentConfig) -> BudgetFilm:
+def shoot(seed: int, surprising: bool, config: SegmentConfig, num_segments: int = NUM_SEGMENTS) -> BudgetFilm:
     """Simulate and paint one film; with one or two scripted surprises, or with none at all."""
     rng = np.random.default_rng(seed)
     width, height = PICTURES[int(rng.integers(len(PICTURES)))]
     scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], seed, width / height)
     count = int(rng.integers(1, MAX_SURPRISES + 1)) if surprising else 0
-    places = rng.choice(np.arange(QUIET_SEGMENTS, NUM_SEGMENTS), size=count, replace=False)
+    places = rng.choice(np.arange(QUIET_SEGMENTS, num_segments), size=count, replace=False)
     script: dict[int, str | None] = {int(place): None for place in places}
     simulation = Simulation(scene, seed, config.seconds, script=script)  # a script that is empty forbids surprises
     painter = Painter(scene, seed, width, height)
     frames: list[Pixels] = []
     truths = []
-    for _ in range(NUM_SEGMENTS):
+    for _ in range(num_segments):
         truth = simulation.step()
         truths.append(truth)
         span = truth.end_seconds - truth.start_seconds
