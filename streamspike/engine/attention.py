@@ -68,14 +68,14 @@ class RowPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepPlan:
-    """The same for one written token of every branch, on tensors that stay where they are (see `sampler.py`)."""
+    """The same for padded rows beside each other, on tensors that stay where they are (`sampler.py`, `steady.py`)."""
 
     layers: Sequence[tuple[Tensor, Tensor]]
     """Keys and values of each layer, (rows, key heads, columns, width)."""
     columns: Tensor
-    """(branches,) where this step's keys and values go."""
+    """(tokens,) where the new keys and values go, in every row."""
     mask: Tensor
-    """(rows, 1, groups * branches, columns), added to the scores."""
+    """(rows, 1, groups * tokens, columns), added to the scores."""
 
 
 def fold_mask(sees: Tensor, groups: int, dtype: torch.dtype) -> Tensor:

@@ -20,6 +20,7 @@ import torch
 from streamspike.belief.prompts import END
 from streamspike.config import ModelConfig
 from streamspike.engine import attention
+from streamspike.engine.graphs import Graphs
 from streamspike.engine.layout import Layout, SpecialIds
 from streamspike.engine.shapes import build_random, is_random, random_version
 from streamspike.engine.vision import FrameSpec
@@ -54,6 +55,8 @@ class LoadedModel:
     suppressed: tuple[int, ...]
     """Ids that are never sampled: all special ones but the end of the answer, and padding of the vocabulary."""
     device: torch.device
+    graphs: Graphs | None = None
+    """Where passes of fixed sizes are kept (see `steady.py`). None: none are run, which is faster on a CPU."""
 
     @property
     def num_parameters(self) -> int:
@@ -120,6 +123,7 @@ def _assemble(
         frames=frames,
         suppressed=_suppressed_ids(tokenizer, layout.special.end, int(model.get_output_embeddings().weight.shape[0])),
         device=model.device,
+        graphs=Graphs() if model.device.type == "cuda" else None,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from streamspike.engine.cache import PrefixCache
 from streamspike.engine.forward import Addition, Row, project, run_additions, send
 from streamspike.engine.model import LoadedModel
+from streamspike.engine.steady import run_fixed
 from streamspike.engine.tree import TokenTree
 
 MAX_TOKENS = 16_384
@@ -74,8 +75,14 @@ class PackedRow:
 
 
 def compute(loaded: LoadedModel, rows: Sequence[PackedRow]) -> None:
-    """One forward of everything that waits in any row; nothing if nothing does."""
+    """One forward of everything that waits in any row; nothing if nothing does. On a GPU one for each size of rows."""
     taken = [(row, addition) for row in rows if (addition := row.take()) is not None]
+    if loaded.graphs is not None:
+        found = run_fixed(loaded, loaded.graphs, [addition for _, addition in taken])
+        for (row, _), hidden in zip(taken, found, strict=True):
+            if hidden is not None:
+                row.put(hidden)
+        taken = [item for item, hidden in zip(taken, found, strict=True) if hidden is None]
     for part in _bounded(taken):
         results = run_additions(loaded, [addition for _, addition in part])
         for (row, _), hidden in zip(part, results, strict=True):

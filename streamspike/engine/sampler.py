@@ -11,7 +11,6 @@ Both give the same words: the same random numbers choose from the same logits.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ import torch
 from streamspike.engine.attention import StepPlan, fold_mask
 from streamspike.engine.decode import Nucleus, greedy, pick
 from streamspike.engine.forward import embed, project, send
+from streamspike.engine.graphs import Graphs
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.runner import PackedRow
 
@@ -28,8 +28,6 @@ LOOK_STEPS = 8
 """Steps between two looks at who still writes: at most so many steps are run in vain."""
 
 COLUMN_UNIT = 256
-MAX_GRAPHS = 8
-"""Sizes whose tensors and graph are kept; the one unused longest goes first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,11 +54,11 @@ class _Size:
 
 
 class DeviceSampler:
-    """Keeps tensors and graphs by size."""
+    """Keeps tensors and graphs by size, those of the model if it has any."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
-        self._tapes: OrderedDict[_Size, _Tape] = OrderedDict()
+        self._graphs = Graphs() if loaded.graphs is None else loaded.graphs
 
     def write(self, questions: Sequence[Question]) -> list[list[list[int]]]:
         """Token ids of each question's answers, without the end; an answer may be cut off at its `max_tokens`."""
@@ -75,10 +73,7 @@ class DeviceSampler:
             columns=-(-columns // COLUMN_UNIT) * COLUMN_UNIT,
             steps=max(question.max_tokens for question in questions),
         )
-        tape = self._tapes.pop(size, None) or _Tape(self._loaded, size)
-        self._tapes[size] = tape
-        if len(self._tapes) > MAX_GRAPHS:
-            self._tapes.popitem(last=False)
+        tape = self._graphs.find(size, lambda: _Tape(self._loaded, self._graphs, size))
         places = tape.load(questions)
         tape.run()
         written = tape.tokens.cpu().tolist()  # the one wait for words
@@ -91,7 +86,7 @@ class DeviceSampler:
 
     def forget(self) -> None:
         """Drop all tensors and graphs: the weights are others, or the memory is needed."""
-        self._tapes.clear()
+        self._graphs.clear()
 
 
 def _until(line: list[int], end: int) -> list[int]:
@@ -101,19 +96,16 @@ def _until(line: list[int], end: int) -> list[int]:
 class _Tape:
     """The tensors of one size, and the step that moves them on."""
 
-    def __init__(self, loaded: LoadedModel, size: _Size) -> None:
+    def __init__(self, loaded: LoadedModel, graphs: Graphs, size: _Size) -> None:
         device, config = loaded.device, loaded.model.config.text_config
         self._loaded, self._size = loaded, size
         rows, branches, columns, steps = size.rows, size.branches, size.columns, size.steps
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         dtype = loaded.model.dtype
         total = columns + branches * steps
-        shape = (rows, config.num_key_value_heads, total, width)
-        # Zeros: a masked column counts for nothing, but not if it holds an infinity.
-        self._layers = [
-            (torch.zeros(shape, dtype=dtype, device=device), torch.zeros(shape, dtype=dtype, device=device))
-            for _ in range(config.num_hidden_layers)
-        ]
+        # (keys and values, layers, rows, key heads, columns, width)
+        shape = (2, config.num_hidden_layers, rows, config.num_key_value_heads, total, width)
+        self._held = graphs.storage(shape, dtype, device)
         self._groups = config.num_attention_heads // config.num_key_value_heads
         self._sees = torch.zeros(rows, branches, columns, dtype=torch.bool, device=device)
         self._position = torch.zeros(rows, branches, dtype=torch.long, device=device)
@@ -128,16 +120,17 @@ class _Tape:
         self._suppressed = torch.tensor(loaded.suppressed, dtype=torch.long, device=device)
         self._end = loaded.layout.special.end
         self.tokens = torch.zeros(rows, branches, steps, dtype=torch.long, device=device)
-        self._graph = self._capture() if device.type == "cuda" else None
+        self._move = graphs.capture(device, self._advance, lambda: self._step.zero_() and None)
 
     def load(self, questions: Sequence[Question]) -> list[tuple[int, int]]:
         """Take over caches, questions and random numbers. Where each question's answers begin: row and branch."""
         size, device = self._size, self._loaded.device
         order = {row: number for number, row in enumerate(dict.fromkeys(question.row for question in questions))}
         for row, number in order.items():
-            for (keys, values), layer in zip(self._layers, row.cache.layers, strict=True):
-                keys[number, :, : row.num_computed].copy_(layer.keys[0])
-                values[number, :, : row.num_computed].copy_(layer.values[0])
+            for held, part in zip(self._held, row.cache.held, strict=True):
+                held[:, number, :, : row.num_computed].copy_(part[:, 0])
+            self._held[:, :, number, :, row.num_computed :].zero_()
+        self._held[:, :, len(order) :].zero_()
         sees = np.zeros((size.rows, size.branches, size.columns), dtype=np.bool_)
         sees[:, :, 0] = True  # idle branches see something, or their softmax is of nothing
         position = np.zeros((size.rows, size.branches), dtype=np.int64)
@@ -178,10 +171,7 @@ class _Tape:
     def run(self) -> None:
         """All steps, or until a look finds that everybody has ended."""
         for step in range(self._size.steps):
-            if self._graph:
-                self._graph.replay()
-            else:
-                self._advance()
+            self._move()
             if (step + 1) % LOOK_STEPS == 0 and not bool(self._alive.any()):
                 return
 
@@ -201,7 +191,8 @@ class _Tape:
         written = torch.arange(size.branches * size.steps, device=chosen.device)
         own = (written % size.branches == self._branch[:, None]) & (written <= at[:, None])
         sees = torch.cat([self._sees, own.expand(size.rows, -1, -1)], dim=2)
-        plan = StepPlan(self._layers, size.columns + at, fold_mask(sees, self._groups, self._loaded.model.dtype))
+        layers = [(keys, values) for keys, values in self._held.unbind(1)]
+        plan = StepPlan(layers, size.columns + at, fold_mask(sees, self._groups, self._loaded.model.dtype))
         language_model = self._loaded.model.model.language_model
         hidden = embed(self._loaded, chosen)
         positions = (self._position + self._step).expand(3, -1, -1)
@@ -210,18 +201,3 @@ class _Tape:
             hidden = layer(hidden, attention_mask=plan, position_embeddings=rotations)
         self._logits.copy_(project(self._loaded, language_model.norm(hidden)))
         self._step.add_(1)
-
-    def _capture(self) -> torch.cuda.CUDAGraph:
-        """Record one step. The steps it takes to warm up move nothing that `load` does not set again."""
-        stream = torch.cuda.Stream(self._loaded.device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(self._loaded.device))
-        with torch.cuda.stream(stream):
-            for _ in range(2):
-                self._step.zero_()
-                self._advance()
-        torch.cuda.current_stream(self._loaded.device).wait_stream(stream)
-        self._step.zero_()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._advance()
-        return graph

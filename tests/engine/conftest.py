@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
 from streamspike.engine.engine import IncrementalEngine
+from streamspike.engine.graphs import Graphs
 from streamspike.engine.model import LoadedModel
 from tests.support.checkpoints import FAMILIES, Family, tiny_checkpoint
 from tests.support.requests import MakeEngine
@@ -24,12 +26,21 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[Family, LoadedModel]:
-    return {family: tiny_checkpoint(tmp_path_factory.mktemp(family), family) for family in FAMILIES}
+    """Without passes of fixed sizes, also on a GPU: a graph calls no hook. `tiny_fixed` has them."""
+    return {
+        family: replace(tiny_checkpoint(tmp_path_factory.mktemp(family), family), graphs=None) for family in FAMILIES
+    }
 
 
 @pytest.fixture(params=FAMILIES)
 def tiny(request: pytest.FixtureRequest, tiny_models: dict[Family, LoadedModel]) -> LoadedModel:
     return tiny_models[request.param]
+
+
+@pytest.fixture
+def tiny_fixed(tiny: LoadedModel) -> LoadedModel:
+    """The same model with passes of fixed sizes, as on a GPU."""
+    return replace(tiny, graphs=Graphs())
 
 
 @pytest.fixture
