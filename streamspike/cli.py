@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from streamspike import __version__
+from streamspike.bench.budget_command import add_budget_command
 from streamspike.bench.commands import add_engine_command
+from streamspike.bench.cues_command import add_cues_command
 from streamspike.bench.surprise_command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.sample_command import add_sample_command
@@ -371,5 +373,7 @@ def pretrain(
 
 
 add_engine_command(bench_app, _configure, _open_output)
+add_cues_command(bench_app)
 add_surprise_command(bench_app, _configure, _open_output)
 add_sample_command(app, _configure)
+add_budget_command(bench_app, _configure, _open_output)
