@@ -87,12 +87,12 @@ def allocate(surprise: ArrayLike, budget: int) -> NDArray[np.int64]:
     even = _spread(int(EVEN_PART * budget), count)
     rest = budget - int(even.sum())
     if np.ptp(scores) == 0.0:
-        return even + _spread(rest, count)
+        return np.asarray(even + _spread(rest, count))
     shares = scores / scores.sum()
     extra = np.floor(shares * rest).astype(np.int64)
     while extra.sum() < rest:
         extra[int(np.argmax(shares - extra))] += 1
-    return even + extra
+    return np.asarray(even + extra)
 
 
 def allocated_times(surprise: ArrayLike, bounds: ArrayLike, budget: int) -> Numbers:
