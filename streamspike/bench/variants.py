@@ -24,7 +24,7 @@ from streamspike.core import Assessment, Scores
 SMALLEST_REMAINDER = 1e-7
 """Probabilities are sums of single-precision logarithms: a smaller remainder is rounding."""
 
-Joins = Literal["nothing", "caption", "sightings"]
+Joins = Literal["nothing", "caption", "sightings", "both"]
 Score = Callable[[SegmentRecord], float]
 
 
@@ -41,10 +41,9 @@ class Variant:
 def compose(record: SegmentRecord, num_hypotheses: int, joins: Joins, drawing: str = "default") -> tuple[Scores, ...]:
     """The set among which belief moves: the first hypotheses, and what joins them, no sentence twice."""
     found = {sentence_key(score.text): score for score in record.drawings[drawing][:num_hypotheses]}
-    joining: Sequence[Scores] = record.sightings if joins == "sightings" else ()
-    if joins == "caption" and record.caption:
-        joining = [record.caption]
-    for score in joining:
+    caption = [record.caption] if record.caption and joins in ("caption", "both") else []
+    sightings = record.sightings if joins in ("sightings", "both") else ()
+    for score in (*caption, *sightings):
         found.setdefault(sentence_key(score.text), score)
     return tuple(found.values())
 
@@ -127,11 +126,13 @@ VARIANTS = (
     _closed("nothing joins", joins="nothing"),
     _closed("16 hypotheses, nothing joins", joins="nothing", num_hypotheses=16),
     _closed("8 sentences drawn after seeing join", joins="sightings"),
+    _closed("the caption and 8 drawn after seeing join", joins="both"),
     *(_closed(f"N {count}", num_hypotheses=count) for count in (2, 3, 4, 8, 12, 16)),
     *(_closed(f"tau {tau:g}", tau=tau) for tau in (0.5, 0.7, 1.5, 2.0, 4.0)),
     _closed("Jensen-Shannon", divergence="jensen_shannon"),
     Variant("something else", something_else),
     Variant("something else, nothing joins", partial(something_else, joins="nothing")),
+    Variant("something else, 8 drawn after seeing join", partial(something_else, joins="sightings")),
     Variant("open set, Monte Carlo", lambda record: sampled_kl_nats(record.sightings)),
     Variant("information gain of the caption", lambda record: gain_nats(record.caption)),
     Variant("-log prior of the caption", lambda record: prior_nats(record.caption)),

@@ -64,6 +64,7 @@ def test_the_caption_joins_once_and_sightings_without_repeats() -> None:
     assert compose(record(known, new, caption=again), 1, "caption") == (known, again), "the second was cut off"
     assert compose(record(known, caption=None), 6, "caption") == (known,)
     assert compose(record(known, caption=new, sightings=(known, again, new)), 6, "sightings") == (known, again)
+    assert compose(record(known, caption=new, sightings=(known, new)), 6, "both") == (known, new)
     assert compose(record(known, caption=new, sightings=(new,)), 6, "nothing") == (known,)
 
 
