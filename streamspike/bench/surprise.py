@@ -61,6 +61,8 @@ class Board:
     """By scorer, in the order of the footage."""
     truths: Sequence[Sequence[Truth]]
     """Of simulated clips, in the same order; empty for others."""
+    shown: str
+    """The scorer whose examples tell most: the first that has beliefs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Bench:
         self._crew = crew
         self._folder = folder
         self._watch = watch
+        believers = [contestant for contestant in contestants if contestant.has_beliefs]
+        self._shown = (believers or [contestant for contestant in contestants if contestant.is_recorded])[0].name
 
     def measure(self, found: Sequence[tuple[Dataset, Sequence[Footage]]], seed: int) -> Measurement:
         """Score what has not been scored yet, and measure.
@@ -132,13 +136,13 @@ class Bench:
             "kind": "world",
             **measure_world(painted, truths, clips, IDEAL, seed),
             "beliefs": {
-                contestant.name: measure_beliefs(clips[contestant.name], truths, seed)
+                contestant.name: measure_beliefs(clips[contestant.name], truths, contestant.belief.num_hypotheses, seed)
                 for contestant in self._contestants
                 if contestant.has_beliefs
             },
-            "habituation": measure_lives(lives, lived, IDEAL, seed),
+            "habituation": measure_lives(lives, self._seeing(lived), IDEAL, seed),
         }
-        return Board(name, footage, clips, truths), table
+        return Board(name, footage, clips, truths, self._shown), table
 
     def _measure_footage(self, name: str, footage: Sequence[Footage], seed: int) -> tuple[Board, dict[str, Any]]:
         clips, unreadable = self._score(name, footage)
@@ -149,9 +153,9 @@ class Bench:
             "kind": "footage",
             "unreadable": unreadable,
             **measure_footage(readable, clips, seed),
-            "habituation": measure_repetitions(readable, clips, seed),
+            "habituation": measure_repetitions(readable, self._seeing(clips), seed),
         }
-        return Board(name, readable, clips, ()), table
+        return Board(name, readable, clips, (), self._shown), table
 
     def _score(self, name: str, footage: Sequence[Footage]) -> tuple[dict[str, Sequence[ScoredClip]], dict[str, str]]:
         """Clips by contestant in the order of the footage, and why the videos that are not among them are not."""
@@ -190,6 +194,10 @@ class Bench:
             if not contestant.is_recorded:
                 clips[contestant.name] = [timeless(contestant, clip) for clip in carrier]
         return {contestant.name: clips[contestant.name] for contestant in self._contestants}, unreadable
+
+    def _seeing(self, clips: Mapping[str, Sequence[ScoredClip]]) -> dict[str, Sequence[ScoredClip]]:
+        """Of those whose scores depend on the pictures."""
+        return {contestant.name: clips[contestant.name] for contestant in self._contestants if contestant.is_recorded}
 
     def _open(self, dataset: str, contestant: Contestant) -> Archive:
         dependencies = {

@@ -31,7 +31,7 @@ BELIEF_ROWS = {
     "expected_words": "likeliest hypothesis came true, word for word",
     "calibration_error": "calibration error of hypotheses",
     "diversity": "diversity of hypotheses",
-    "distinct_share": "distinct hypotheses",
+    "distinct_share": "different hypotheses, of those asked for",
     "possible_share": "hypotheses that were possible",
     "possible_mass": "true probability among the hypotheses",
 }

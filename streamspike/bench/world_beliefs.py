@@ -15,7 +15,7 @@ from streamspike.bench.figures import plain
 from streamspike.bench.meaning import meaning
 from streamspike.bench.measures import Bools, Floats
 from streamspike.bench.scored import ScoredClip, ScoredSegment
-from streamspike.bench.wording import calibration, distinct_share, plausibility, token_diversity
+from streamspike.bench.wording import calibration, plausibility, token_diversity
 from streamspike.world.simulation import Truth
 
 NUM_DRAWS = 400
@@ -29,8 +29,14 @@ class _Statements:
     came_true: Bools
 
 
-def measure_beliefs(clips: Sequence[ScoredClip], truths: Sequence[Sequence[Truth]], seed: int) -> dict[str, Any]:
-    """Plain values of one scorer with beliefs. Shares are of segments, averaged over clips."""
+def measure_beliefs(
+    clips: Sequence[ScoredClip], truths: Sequence[Sequence[Truth]], num_hypotheses: int, seed: int
+) -> dict[str, Any]:
+    """Plain values of one scorer with beliefs. Shares are of segments, averaged over clips.
+
+    Args:
+        num_hypotheses: N, asked for; an engine gives no sentence twice, so it may give fewer.
+    """
     pairs = [[*zip(clip.segments[1:], known[1:], strict=True)] for clip, known in zip(clips, truths, strict=True)]
     captions = [[*zip(clip.segments, known, strict=True)] for clip, known in zip(clips, truths, strict=True)]
     statements = [_state(segments) for segments in pairs]
@@ -55,7 +61,7 @@ def measure_beliefs(clips: Sequence[ScoredClip], truths: Sequence[Sequence[Truth
         ),
         "reliability": [asdict(one) for one in calibration(*pooled).bins],
         "diversity": share([[token_diversity(texts) for texts in clip] for clip in drawn]),
-        "distinct_share": share([[distinct_share(texts) for texts in clip] for clip in drawn]),
+        "distinct_share": share([[len(texts) / num_hypotheses for texts in clip] for clip in drawn]),
         "possible_share": share([[one.share_possible for one in clip] for clip in plausible]),
         "possible_mass": share([[one.mass for one in clip] for clip in plausible]),
     }  # fmt: skip
