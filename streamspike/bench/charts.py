@@ -22,7 +22,7 @@ def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> M
     Args:
         chance: where a vertical line stands.
     """
-    shown = {name: figure for name, figure in rows.items() if figure["mean"] is not None}
+    shown = [(place, name, figure) for place, (name, figure) in enumerate(rows.items()) if figure["mean"] is not None]
     height = ROW_HEIGHT * len(shown) + 24
     span = WIDTH - LABEL_WIDTH - 60
 
@@ -39,8 +39,8 @@ def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> M
     ]
     if chance is not None:
         parts.append(tag("line", x1=x(chance), x2=x(chance), y1=0, y2=height - 20, class_="chance"))
-    for place, (name, figure) in enumerate(shown.items()):
-        y = ROW_HEIGHT * place + ROW_HEIGHT / 2
+    for row, (place, name, figure) in enumerate(shown):
+        y = ROW_HEIGHT * row + ROW_HEIGHT / 2
         colour = f"c{place % NUM_COLOURS}"
         parts.append(tag("text", name, x=LABEL_WIDTH - 10, y=y + 4, text_anchor="end"))
         if figure["low"] is not None:
@@ -57,15 +57,18 @@ class Line:
     name: str
     xs: Sequence[float | None]
     ys: Sequence[float | None]
+    colour: int
+    """Place of the scorer among all, so that it has one colour on the whole page."""
 
 
 def step_chart(lines: Sequence[Line], across: str, up: str, marks: Sequence[float]) -> Markup:
     """Steps from point to point; across in powers of ten, up from 0 to 1.
 
     Args:
-        marks: ticks across, in order; the first and the last are the ends of the scale.
+        marks: ticks across, in order; the first and the last are the ends of the scale, and points beyond the last are
+            left out.
     """
-    left, right, top, bottom = 46, WIDTH - 10, 10, 260
+    left, right, top, bottom = 56, WIDTH - 20, 10, 260
     first, last = math.log10(marks[0]), math.log10(marks[-1])
 
     def x(value: float) -> float:
@@ -79,19 +82,21 @@ def step_chart(lines: Sequence[Line], across: str, up: str, marks: Sequence[floa
     for mark in marks:
         parts.append(tag("text", f"{mark:g}", x=x(mark), y=bottom + 16, class_="tick", text_anchor="middle"))
     parts.append(tag("text", across, x=(left + right) / 2, y=bottom + 34, class_="tick", text_anchor="middle"))
-    for place, line in enumerate(lines):
+    for line in lines:
         pairs = [(a, b) for a, b in zip(line.xs, line.ys, strict=True) if a is not None and b is not None]
+        pairs = [(a, b) for a, b in pairs if a <= marks[-1]]
         path = ""
         for a, b in pairs:
             path += f"H{x(a)}V{y(b)}" if path else f"M{x(a)} {y(b)}"
         if path:
-            parts.append(tag("path", d=path, class_=f"line c{place % NUM_COLOURS}", fill="none"))
-    return Markup(_svg(parts, bottom + 42) + _legend([line.name for line in lines]))
+            path += f"H{x(marks[-1])}"
+            parts.append(tag("path", d=path, class_=f"line c{line.colour % NUM_COLOURS}", fill="none"))
+    return Markup(_svg(parts, bottom + 42) + _legend({line.name: line.colour for line in lines}))
 
 
 def reliability_chart(bins_by_name: Mapping[str, Sequence[Mapping[str, float]]]) -> Markup:
     """Share that came true against the probability it had; the diagonal is a perfect forecaster."""
-    left, top, side = 46, 10, 300
+    left, top, side = 56, 10, 300
 
     def x(value: float) -> float:
         return round(left + side * value, 1)
@@ -114,7 +119,10 @@ def reliability_chart(bins_by_name: Mapping[str, Sequence[Mapping[str, float]]])
             tag("circle", cx=x(one["mean_probability"]), cy=y(one["share_true"]), r=3.5, class_=f"dot {colour}")
             for one in bins
         ]
-    return Markup(_svg(parts, top + side + 42, left + side + 20) + _legend(list(bins_by_name)))
+    return Markup(
+        _svg(parts, top + side + 42, left + side + 20)
+        + _legend({name: place for place, name in enumerate(bins_by_name)})
+    )
 
 
 def score_chart(
@@ -150,9 +158,9 @@ def _frame(left: float, right: float, y: Callable[[float], float], up: str) -> l
     return parts
 
 
-def _legend(names: Sequence[str]) -> Markup:
+def _legend(colours: Mapping[str, int]) -> Markup:
     entries = [
-        tag("span", tag("i", "", class_=f"c{place % NUM_COLOURS}"), f" {name}") for place, name in enumerate(names)
+        tag("span", tag("i", "", class_=f"c{colour % NUM_COLOURS}"), f" {name}") for name, colour in colours.items()
     ]
     return tag("p", *entries, class_="legend")
 

@@ -18,7 +18,7 @@ Content = str | Iterable["Content"]
 """Markup as it is, other text escaped, and sequences of both."""
 
 
-def tag(name: str, *content: Content, **attributes: str | float | None) -> Markup:
+def tag(name: str, /, *content: Content, **attributes: str | float | None) -> Markup:
     """One element, well-formed as XML too.
 
     Args:

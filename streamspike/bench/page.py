@@ -69,8 +69,8 @@ def _world(measured: Mapping[str, Any]) -> Iterator[Markup]:
     yield tag(
         "p",
         f"{measured['clips']} simulated clips of ten segments with one scripted surprise each. A hit is a clip whose "
-        f"highest-scoring segment is the scripted one; by chance {measured['chance']:.2f}. The ideal observer knows the "
-        "rules of the simulation.",
+        f"highest-scoring segment is the scripted one; by chance {measured['chance']:.2f}. The ideal observer knows "
+        "the rules of the simulation.",
     )
     yield tag("h3", "The top segment is the scripted one")
     yield interval_chart({name: row["hit_at_1"] for name, row in measured["scorers"].items()}, measured["chance"])
@@ -85,8 +85,8 @@ def _world(measured: Mapping[str, Any]) -> Iterator[Markup]:
         yield reliability_chart({name: row["reliability"] for name, row in measured["beliefs"].items()})
         yield tag(
             "p",
-            "Every hypothesis that was there before a segment, in ten groups of equal size by the probability the model "
-            "gave to the whole sentence. On the dashed line forecasts are perfect.",
+            "Every hypothesis that was there before a segment, in ten groups of equal size by the probability the "
+            "model gave to the whole sentence. On the dashed line forecasts are perfect.",
             class_="note",
         )
     yield tag("h3", "By kind of surprise")
@@ -120,8 +120,8 @@ def _footage(measured: Mapping[str, Any]) -> Iterator[Markup]:
     yield tag(
         "p",
         "By frame: every moment of a segment has its score. By video: peaks of videos with surprises against those of "
-        "videos without. By event: peaks in surprises against peaks in other labelled happenings. Peak at onset: within "
-        "0.5 s before and 1.5 s after.",
+        "videos without. By event: peaks in surprises against peaks in other labelled happenings. Peak at onset: "
+        "within 0.5 s before and 1.5 s after.",
         class_="note",
     )
     yield from _alarms(measured["scorers"])
@@ -141,8 +141,8 @@ def _scorers(scorers: Mapping[str, Any], columns: Mapping[str, str]) -> Markup:
 def _alarms(scorers: Mapping[str, Any]) -> Iterator[Markup]:
     yield tag("h3", "Surprises found against false alarms")
     lines = [
-        Line(name, row["curve"]["false_alarms_per_hour"], row["curve"]["recall"])
-        for name, row in scorers.items()
+        Line(name, row["curve"]["false_alarms_per_hour"], row["curve"]["recall"], place)
+        for place, (name, row) in enumerate(scorers.items())
         if name not in TIMELESS
     ]
     yield step_chart(lines, "false alarms per hour", "onsets found", ALARM_MARKS)

@@ -84,5 +84,5 @@ def decode(plain: Mapping[str, Any]) -> ScoredClip:
 
 
 def _decode_segment(plain: Mapping[str, Any]) -> ScoredSegment:
-    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-    return ScoredSegment(**{"start_seconds": 0.0, **lists})
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return ScoredSegment(**{"start_seconds": 0.0, **values})

@@ -204,6 +204,7 @@ def _score(task: Task, config: Config, engines: Engines, say: Callable[[Word], N
             task.footage, task.contestants, config, engines, lambda seconds: say(Under(task, seconds))
         )
     except SourceError as error:
-        say(Unreadable(task, str(error)))
+        where, name = task.footage.address, task.footage.name
+        say(Unreadable(task, str(error).replace(where, name)))  # reports are shown around, paths are nobody's business
         return
     say(Done(task, clips))
