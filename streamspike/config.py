@@ -152,11 +152,18 @@ class EngineConfig(Section):
 
 
 class EventConfig(Section):
-    """When surprise becomes an event: a robust running quantile per camera, with hysteresis and cooldown."""
+    """When surprise becomes an event: a budget of alerts for each camera, with hysteresis and cooldown."""
 
-    quantile: Annotated[float, Field(gt=0, lt=1, description="of recent surprise; above it is unusual")] = 0.98
-    memory_segments: Annotated[int, Field(ge=16, le=100_000, description="recent surprises the quantile sees")] = 900
-    learning_segments: Annotated[int, Field(ge=1, le=10_000, description="before so many the floor alone counts")] = 30
+    alerts_per_day: Annotated[float, Field(gt=0, le=86_400, description="budget of each camera")] = 5.0
+    learning_seconds: Annotated[
+        float, Field(ge=0, le=2_592_000, description="watched for so long, a camera's tail is known")
+    ] = 3600.0
+    extreme_nats: Annotated[
+        float, Field(ge=0, description="before that, only records above this are events")
+    ] = 6.0
+    memory_days: Annotated[
+        float, Field(gt=0, le=365, description="a surprise of so long ago counts for 1/e of a new one")
+    ] = 4.0
     floor_nats: Annotated[float, Field(ge=0, description="never alert below this")] = 2.0
     hysteresis: Annotated[float, Field(gt=0, le=1, description="an event ends below threshold times this")] = 0.5
     quiet_segments: Annotated[int, Field(ge=1, le=600, description="quiet segments in a row that end an event")] = 2
