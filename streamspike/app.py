@@ -171,12 +171,9 @@ def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 def plot_run(config: Config, camera_id: str, picture_path: Path, title: str) -> bool:
     """Draw what the store of a config knows of a camera since it was made; False when it knows nothing.
 
-    The threshold is not stored: it follows from the observations, by the same rule as live.
-
     Raises:
         StoreError, SinkError: the store cannot be read, the picture not written.
     """
-    from streamspike.belief.events import EventTracker
     from streamspike.outputs.store import Store
     from streamspike.outputs.timeline import plot_timeline
 
@@ -189,11 +186,7 @@ def plot_run(config: Config, camera_id: str, picture_path: Path, title: str) -> 
         keyframes = [keyframe for event in events for keyframe in store.keyframes(event.event_id)]
     finally:
         store.close()
-    tracker = EventTracker(camera_id, config.events)
-    levels = []
-    for observation in observations:
-        levels.append(tracker.threshold.level)
-        tracker.update(observation)
+    levels = [observation.threshold_nats for observation in observations]
     plot_timeline(observations, events, keyframes, picture_path, threshold_nats=levels, title=title)
     return True
 
@@ -203,7 +196,6 @@ class ScoreResult:
     """Everything that came out of a video."""
 
     observations: list[Observation]
-    thresholds: list[float]
     events: list[Event]
     keyframes: list[Keyframe]
     counts: Any
@@ -216,11 +208,10 @@ def run_score(config: Config, camera: CameraConfig, on_segment: Callable[[Scored
     from streamspike.pipeline.scoring import VideoScorer
 
     scorer = VideoScorer(camera, config, load_engine(config) if config.model_scorers else None)
-    result = ScoreResult([], [], [], [], scorer.stats, [])
+    result = ScoreResult([], [], [], scorer.stats, [])
     for scored in scorer.run():
         result.observations.append(scored.observation)
         result.scores.append(scored.score)
-        result.thresholds.append(scored.threshold_nats)
         if scored.event is not None:
             result.events.append(scored.event)
         if scored.keyframe is not None:

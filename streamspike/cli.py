@@ -236,7 +236,7 @@ def score(
             result.events,
             result.keyframes,
             plot,
-            threshold_nats=result.thresholds,
+            threshold_nats=[observation.threshold_nats for observation in result.observations],
             title=Path(file).name,
         )
     peak = result.observations[result.scores.index(max(result.scores))]
@@ -302,7 +302,8 @@ def demo(
         [f"demo=world:{scene}"],
         model={"name": model},
         store={"path": str(folder / "streamspike.db")},
-        events={"quantile": 0.93},  # with a surprise every 15 s, one segment in fifteen is to stand out
+        # A surprise every 15 s is the budget; nobody waits an hour for the camera to be known.
+        events={"alerts_per_day": 5760, "extreme_nats": 3.0},
     )
     typer.echo(f"watching the simulated camera world:{scene} for {seconds:.0f} s; surprises come about every 15 s")
     report = _run_watch(settings, folder / "events.jsonl", seconds)

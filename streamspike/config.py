@@ -52,6 +52,9 @@ class CameraConfig(Section):
     ] = "realtime"
     loop: Annotated[bool, Field(description="files: start again at the end, as a new epoch")] = False
     scorer: Annotated[ScorerName | None, Field(description="of this camera; null: that of all cameras")] = None
+    alerts_per_day: Annotated[
+        float | None, Field(gt=0, le=86_400, description="budget of this camera; null: that of all cameras")
+    ] = None
 
 
 class IngestConfig(Section):
@@ -158,14 +161,13 @@ class EventConfig(Section):
     learning_seconds: Annotated[
         float, Field(ge=0, le=2_592_000, description="watched for so long, a camera's tail is known")
     ] = 3600.0
-    extreme_nats: Annotated[
-        float, Field(ge=0, description="before that, only records above this are events")
-    ] = 6.0
+    extreme_nats: Annotated[float, Field(ge=0, description="before that, only records above this are events")] = 6.0
     memory_days: Annotated[
         float, Field(gt=0, le=365, description="a surprise of so long ago counts for 1/e of a new one")
     ] = 4.0
     floor_nats: Annotated[float, Field(ge=0, description="never alert below this")] = 2.0
     hysteresis: Annotated[float, Field(gt=0, le=1, description="an event ends below threshold times this")] = 0.5
+    onset_segments: Annotated[int, Field(ge=1, le=60, description="so many surprising in a row start an event")] = 1
     quiet_segments: Annotated[int, Field(ge=1, le=600, description="quiet segments in a row that end an event")] = 2
     max_event_segments: Annotated[int, Field(ge=2, le=3600, description="a longer event is ended and counted")] = 60
     cooldown_seconds: Annotated[float, Field(ge=0, le=86_400, description="after an end, before the next start")] = 5.0

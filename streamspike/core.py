@@ -173,6 +173,10 @@ class Observation:
     motion: float
     model: str
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    p_value: float = 1.0
+    """Share of the camera's recent segments that were at least as surprising; set when the segment is weighed."""
+    threshold_nats: float = 0.0
+    """What the surprise was compared with."""
 
 
 class EventPhase(StrEnum):
@@ -207,6 +211,8 @@ class Event:
     saw: str
     """The caption at the peak."""
     model: str
+    p_value: float = 1.0
+    """At the peak: share of the camera's recent segments that were at least as surprising."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,11 +116,11 @@ def test_an_error_is_one_line_with_its_exit_code(call: Call, words: str, code: i
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("events: {quantil: 0.9}", "unknown key 'events.quantil'; did you mean 'quantile'?"),
-        ("event: {quantile: 0.9}", "did you mean 'events'?"),
+        ("events: {alerts_per_dy: 9}", "unknown key 'events.alerts_per_dy'; did you mean 'alerts_per_day'?"),
+        ("event: {alerts_per_day: 9}", "did you mean 'events'?"),
         ("cameras: [{id: a, source: 'world:street', pase: fast}]", "did you mean 'pace'?"),
         ("floor_nats: 3", "did you mean 'events.floor_nats'?"),
-        ("events: {quantile: 2}", "events.quantile: must be less than 1"),
+        ("events: {alerts_per_day: 0}", "events.alerts_per_day: must be greater than 0"),
         ("cameras: [", "is not valid YAML (line"),
         ("- 1", "the top level must be a mapping"),
     ],

@@ -20,7 +20,7 @@ KEYS = ["segment", "start_seconds", "end_seconds", "surprise_nats", "hypotheses"
 SHORT = """
 segment: {seconds: 0.5}
 belief: {num_hypotheses: 3, max_hypothesis_tokens: 4, max_caption_tokens: 4, window_segments: 3}
-events: {floor_nats: 0.0}
+events: {floor_nats: 0.0, extreme_nats: 0.0}
 model: {device: cpu, threads: 1}
 """
 

@@ -133,7 +133,7 @@ async def test_camera_and_broker_are_killed_and_every_event_is_delivered(
         config = quick_config(
             tmp_path,
             f"{server.url}",
-            events={"quantile": 0.5, "quiet_segments": 1},  # what comes every 1.5 s stays unusual
+            events={"quiet_segments": 1},
             mqtt=broker.config(timeout_seconds=1.0, backoff_max_seconds=0.5).model_dump(),
         )
         async with watching(config, FakeEngine(startled_by_light), Console(file=printed, width=200)) as task:
@@ -197,7 +197,7 @@ async def test_camera_and_broker_are_killed_and_every_event_is_delivered(
 CONFIG = """
 segment: {seconds: 0.5}
 belief: {num_hypotheses: 3, max_hypothesis_tokens: 4, max_caption_tokens: 4, window_segments: 2}
-events: {floor_nats: 0.0}
+events: {floor_nats: 0.0, extreme_nats: 0.0}
 ingest: {hardware_decode: "off", silence_timeout_seconds: 2.0}
 model: {device: cpu, threads: 1}
 """

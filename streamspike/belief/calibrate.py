@@ -1,12 +1,14 @@
 """What counts as surprising for one camera: a budget of alerts a day in place of a threshold.
 
-1. *Learning.* Until the camera was watched for `learning_seconds`, only what exceeds both `extreme_nats` and everything
-   seen so far is an alert.
-2. *The tail.* Then the threshold is where the fitted tail of the camera's recent surprise (`tail.py`) says that the budget
-   is used up exactly. Once a day has been seen, surprise is measured against what is usual at that hour of the day.
+1. *Learning.* Until the camera was watched for `learning_seconds`, an alert needs `extreme_nats`; and once there were
+   LEARNING_ALERTS (or the budget of that time, if it is more), it must exceed everything seen so far as well.
+2. *The tail.* Then the threshold is where the fitted tail of the camera's recent surprise (`tail.py`) says that the
+   budget is used up exactly. Once a day has been seen, surprise is measured against what is usual at that hour.
 3. *Feedback.* Models of the future are wrong: light changes, roads open. What was alerted beyond the budget makes each
-   further alert dearer, e-fold for every FOLD of them, and what was saved makes them a little cheaper. So the budget holds
-   over days whatever happens, and a bad hour does not silence the camera: the threshold is never out of reach.
+   further alert dearer, e-fold for every FOLD of them, and what was saved makes them a little cheaper. So the budget
+   holds over days whatever happens, and a bad hour does not silence the camera: the threshold stays within reach.
+4. *A new normal.* An event that had to be cut because it would not end is how this camera looks now (a road was
+   opened, the camera was turned): its peak lifts the threshold for some hours, until the sketch has learned the rest.
 
 Everything is admitted, events too: neighbouring surprising segments count as one peak.
 """
@@ -28,6 +30,10 @@ MOST_SAVED = 3.0
 """Alerts: a week without any does not make the next day a noisy one."""
 MOST_OWED_DAYS = 20.0
 """Days of budget: after that a flood of alerts is forgiven."""
+LEARNING_ALERTS = 3
+LIFT = 1.5
+"""An event without an end lifts the threshold to so many times its peak; that fades e-fold in ..."""
+LIFT_DAYS = 0.5
 BY_HOUR_DAYS = 1.0
 """Days of watching after which the hours of the day are told apart."""
 
@@ -47,6 +53,8 @@ class Calibrator:
         self._alerts_per_day = config.alerts_per_day if alerts_per_day is None else alerts_per_day
         self._recent = self._new_memory()
         self._saved = 0.0  # alerts that the budget allowed and nobody had; negative when there were too many
+        self._spent_learning = 0
+        self._lifted = 0.0  # nats, fading
         self._usual = 1.0  # surprise of this hour of the day as a multiple of the whole day's
         self._hour = -1
         self._until_fit = 0.0
@@ -68,11 +76,11 @@ class Calibrator:
     def level(self) -> float:
         """Nats above which a segment is surprising."""
         if self.learning:
-            return max(self._config.floor_nats, self._config.extreme_nats, self._recent.highest)
+            return max(self._config.floor_nats, self._unknown_level(), self._lifted)
         if self._until_fit <= 0:
             self._fitted = self._fit()
             self._until_fit = REFIT_SECONDS
-        return max(self._config.floor_nats, self._fitted * self._usual)
+        return max(self._config.floor_nats, self._fitted * self._usual, self._lifted)
 
     @property
     def learning(self) -> bool:
@@ -109,24 +117,36 @@ class Calibrator:
             self._usual = self._recent.busyness(hour) if self._recent.days > BY_HOUR_DAYS else 1.0
         self._recent.add(surprise_nats / self._usual, seconds / DAY_SECONDS, hour, surprise_nats)
         self._until_fit -= seconds
+        self._lifted *= math.exp(-seconds / DAY_SECONDS / LIFT_DAYS)
         if not was_learning:
             self._saved = min(self._saved + self._alerts_per_day * seconds / DAY_SECONDS, MOST_SAVED)
 
     def spend(self) -> None:
-        """An alert was given. While learning it costs nothing: the budget begins when the camera is known."""
+        """An alert was given. The budget begins when the camera is known."""
         if self.learning:
+            self._spent_learning += 1
             return
         self._saved = max(self._saved - 1.0, -MOST_OWED_DAYS * self._alerts_per_day)
         self._until_fit = 0.0
 
+    def accept(self, peak_nats: float) -> None:
+        """What went on for too long to be an event is usual now."""
+        self._lifted = max(self._lifted, LIFT * peak_nats)
+
     def reset(self) -> None:
         """Forget everything: the camera looks at something else now. What is owed is not forgotten."""
         self._recent = self._new_memory()
+        self._spent_learning, self._lifted, self._usual, self._hour = 0, 0.0, 1.0, -1
         self._until_fit = 0.0
 
     def export(self) -> dict[str, object]:
         """All there is to remember over a restart, as plain JSON values."""
-        return {"version": STATE_VERSION, "saved": self._saved, "recent": self._recent.export()}
+        return {
+            "version": STATE_VERSION,
+            "saved": self._saved,
+            "lifted": self._lifted,
+            "recent": self._recent.export(),
+        }
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Continue from an `export`; the config may have changed.
@@ -134,20 +154,27 @@ class Calibrator:
         Raises:
             ValueError: not an export of this version; nothing is changed.
         """
-        saved, recent = state.get("saved"), state.get("recent")
-        if state.get("version") != STATE_VERSION or not isinstance(saved, int | float) or not isinstance(recent, dict):
+        saved, lifted, recent = state.get("saved"), state.get("lifted"), state.get("recent")
+        numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in (saved, lifted))
+        if state.get("version") != STATE_VERSION or not numbers or not isinstance(recent, dict):
             raise ValueError(f"not the state of a calibrator, version {STATE_VERSION}: {str(state)[:80]}")
         try:
             self._recent.restore(recent)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the state of a calibrator: {error!r}") from error
-        self._saved = min(float(saved), MOST_SAVED) if math.isfinite(saved) else 0.0
+        self._saved, self._lifted = min(float(saved), MOST_SAVED), float(lifted)  # type: ignore[arg-type]
         self._until_fit = 0.0
 
     def _new_memory(self) -> RecentSurprise:
         return RecentSurprise(self._config.memory_days, self._config.quiet_segments + 1)
 
     def _fit(self) -> float:
-        """Where the tail says that the budget is used up; without a tail, above everything that was seen."""
+        """Where the tail says that the budget is used up."""
         level = self._recent.level(self._alerts_per_day * math.exp(self._saved / FOLD))
-        return max(self._config.extreme_nats, self._recent.highest) if level is None else level
+        return self._unknown_level() if level is None else level
+
+    def _unknown_level(self) -> float:
+        """For a camera without a tail: what is extreme; and if that was had too often, what is a record."""
+        allowed = max(LEARNING_ALERTS, self._alerts_per_day * self._config.learning_seconds / DAY_SECONDS)
+        too_many = self._spent_learning >= allowed or self._saved < -LEARNING_ALERTS
+        return max(self._config.extreme_nats, self._recent.highest if too_many else 0.0)

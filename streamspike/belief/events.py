@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from streamspike.belief.calibrate import Threshold
+from streamspike.belief.calibrate import Calibrator
 from streamspike.config import EventConfig
 from streamspike.core import Event, EventPhase, Observation
 
@@ -35,14 +35,19 @@ class EventCounts:
 class EventTracker:
     """Turns the observations of one camera into events. No I/O, no clock; call it from one task."""
 
-    def __init__(self, camera_id: str, config: EventConfig) -> None:
+    def __init__(self, camera_id: str, config: EventConfig, alerts_per_day: float | None = None) -> None:
+        """
+        Args:
+            alerts_per_day: budget of this camera; None takes the one of the config.
+        """
         self.camera_id = camera_id
-        self.threshold = Threshold(config)
+        self.calibrator = Calibrator(config, alerts_per_day)
         self.counts = EventCounts()
         self._config = config
         self._event: Event | None = None
         self._calm_at = 0.0  # UTC of the end of the last segment of the event that was not quiet
         self._num_quiet = 0
+        self._num_surprising = 0  # in a row, while there is no event
         self._cool_until = float("-inf")
 
     @property
@@ -50,8 +55,16 @@ class EventTracker:
         """The event that goes on, as last reported."""
         return self._event
 
+    def weigh(self, observation: Observation) -> Observation:
+        """The observation with its p-value and its threshold. This operation will not modify the tracker."""
+        return replace(
+            observation,
+            p_value=self.calibrator.p_value(observation.surprise_nats),
+            threshold_nats=self.calibrator.level,
+        )
+
     def update(self, observation: Observation) -> Event | None:
-        """Take in the next observation of the camera.
+        """Take in the next observation of the camera, as `weigh` gave it.
 
         Returns:
             The message that is due: a start, a higher peak, or an end; None most of the time. When a new epoch cuts an
@@ -61,13 +74,13 @@ class EventTracker:
         if observation.camera_id != self.camera_id:
             raise ValueError(f"an observation of {observation.camera_id!r} for the tracker of {self.camera_id!r}")
         event = self._event
+        seconds = observation.end_seconds - observation.start_seconds
+        self.calibrator.admit(observation.surprise_nats, observation.started_at, seconds)
         if event is None:
             return self._rest(observation)
         if observation.epoch != event.epoch:
             self.counts.num_interrupted += 1
-            ended = self._end(event, admit=False)
-            self.threshold.admit(observation.surprise_nats)
-            return ended
+            return self._end(event)
         return self._continue(event, observation)
 
     def close(self, now: float) -> Event | None:
@@ -81,18 +94,21 @@ class EventTracker:
             return None
         self.counts.num_interrupted += 1
         self._calm_at = max(event.peak_at, min(self._calm_at, now))
-        return self._end(event, admit=False)
+        return self._end(event)
 
     def _rest(self, observation: Observation) -> Event | None:
-        level = self.threshold.level
-        self.threshold.admit(observation.surprise_nats)
-        if observation.surprise_nats <= level:
+        if observation.surprise_nats <= observation.threshold_nats:
+            self._num_surprising = 0
+            return None
+        self._num_surprising += 1
+        if self._num_surprising < self._config.onset_segments:
             return None
         if observation.started_at < self._cool_until:
             self.counts.num_cooled += 1
             return None
         self.counts.num_started += 1
-        self._num_quiet = 0
+        self.calibrator.spend()
+        self._num_quiet = self._num_surprising = 0
         self._calm_at = _ended_at(observation)
         self._event = Event(
             event_id=event_id(self.camera_id, observation.started_at, observation.index),
@@ -106,20 +122,20 @@ class EventTracker:
             onset_index=observation.index,
             peak_index=observation.index,
             surprise_nats=observation.surprise_nats,
-            threshold_nats=level,
+            threshold_nats=observation.threshold_nats,
             expected=_most_likely_first(observation.hypotheses, observation.prior),
             believed=_most_likely_first(observation.hypotheses, observation.posterior),
             saw=observation.caption,
             model=observation.model,
+            p_value=observation.p_value,
         )
         return self._event
 
     def _continue(self, event: Event, observation: Observation) -> Event | None:
-        self.threshold.hold(observation.surprise_nats)
         if observation.surprise_nats <= event.threshold_nats * self._config.hysteresis:
             self._num_quiet += 1
             if self._num_quiet >= self._config.quiet_segments:
-                return self._end(event, admit=False)
+                return self._end(event)
         else:
             self._num_quiet = 0
             self._calm_at = _ended_at(observation)
@@ -129,14 +145,14 @@ class EventTracker:
         # By index and not by count, so that segments the gate or a full queue took out count as well.
         if observation.index - event.onset_index + 1 >= self._config.max_event_segments:
             self.counts.num_truncated += 1
-            return self._end(event, admit=True)
+            self.calibrator.accept(event.surprise_nats)
+            return self._end(event)
         if not is_peak:
             return None
         self._event = replace(event, phase=EventPhase.UPDATE, revision=event.revision + 1)
         return self._event
 
-    def _end(self, event: Event, *, admit: bool) -> Event:
-        self.threshold.release(admit=admit)
+    def _end(self, event: Event) -> Event:
         self._event = None
         self._cool_until = self._calm_at + self._config.cooldown_seconds
         return replace(event, phase=EventPhase.END, revision=event.revision + 1, end_at=self._calm_at)
@@ -157,6 +173,7 @@ def _with_peak(event: Event, observation: Observation) -> Event:
         believed=_most_likely_first(observation.hypotheses, observation.posterior),
         saw=observation.caption,
         model=observation.model,
+        p_value=observation.p_value,
     )
 
 

@@ -11,6 +11,7 @@ It can never exceed ln(n + 1): nobody has seen a day that is rarer than one in t
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections import deque
 
@@ -19,7 +20,9 @@ class Rarity:
     """The last scores of one camera. Bounded memory; not thread-safe."""
 
     def __init__(self, memory_segments: int) -> None:
-        self._recent: deque[float] = deque(maxlen=memory_segments)
+        self._memory_segments = memory_segments
+        self._recent: deque[float] = deque()
+        self._sorted: list[float] = []  # the same scores in ascending order
 
     def nats(self, score: float) -> float:
         """Minus the logarithm of the share of scores at least as high, this one counted; 0.0 before there are any.
@@ -31,9 +34,12 @@ class Rarity:
         """
         if not math.isfinite(score):
             raise ValueError(f"a score is finite: {score = }")
-        num_as_high = sum(other >= score for other in self._recent)
+        num_as_high = len(self._sorted) - bisect.bisect_left(self._sorted, score)
         return math.log((len(self._recent) + 1) / (num_as_high + 1))
 
     def admit(self, score: float) -> None:
         """Remember a score, and forget the oldest when there are too many."""
+        if len(self._recent) == self._memory_segments:
+            del self._sorted[bisect.bisect_left(self._sorted, self._recent.popleft())]
         self._recent.append(score)
+        bisect.insort(self._sorted, score)

@@ -18,6 +18,8 @@ from streamspike.core import Assessment, Observation, Request, Segment
 from streamspike.errors import ConfigError
 
 IN_NATS: tuple[ScorerName, ...] = ("surprise", "itti-baldi")
+RARITY_SEGMENTS = 86_400
+"""So many scores are remembered: what is seen once a day among seconds must be rarer than what is seen twice."""
 NOTHING_ASKED = Assessment((), "", sampled=False)
 """In place of an answer, for those who ask nothing."""
 
@@ -55,13 +57,13 @@ class RatedScorer:
         """
         Args:
             rate: the score of the next segment, given what the engine answered; never negative.
-            in_event: whether an event goes on, whose scores are not to become what is usual (see `calibrate.py`).
+            in_event: whether an event goes on, whose scores are not to become what is usual.
         """
         self.score = 0.0
         self._name = name
         self._rate = rate
         self._in_event = in_event
-        self._rarity = None if name in IN_NATS else Rarity(config.events.memory_segments)
+        self._rarity = None if name in IN_NATS else Rarity(RARITY_SEGMENTS)
 
     def request(self, segment: Segment) -> Request | None:
         return None

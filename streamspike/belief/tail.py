@@ -34,7 +34,7 @@ TAIL_PEAKS = 60.0
 TAIL_SHARE = 0.5
 """... and never more than this share of all."""
 SHAPES = (-0.5, 0.5)
-"""A shape beyond these comes from too few peaks: heavier tails have no variance, lighter ones end right above the last."""
+"""A shape beyond these comes from too few peaks: heavier tails have no variance, lighter ones end at the last."""
 
 HOURS = 24
 HOUR_PRIOR_DAYS = 0.04
@@ -183,7 +183,9 @@ class RecentSurprise:
         days = float(state["days"])  # type: ignore[arg-type]
         segments, peaks = _dense(state["segments"]), _dense(state["peaks"])
         by_hour = [np.asarray(state[name], dtype=np.float64) for name in ("nats_by_hour", "days_by_hour")]
-        if not all(values.shape == (HOURS,) and np.isfinite(values).all() and (values >= 0).all() for values in by_hour):
+        if not all(
+            values.shape == (HOURS,) and np.isfinite(values).all() and (values >= 0).all() for values in by_hour
+        ):
             raise ValueError(f"there are {HOURS} hours in a day, none with a negative count")
         if not (math.isfinite(days) and days >= 0):
             raise ValueError(f"a camera was watched for a time: {days = }")

@@ -15,7 +15,17 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE observations ADD COLUMN p_value REAL NOT NULL DEFAULT 1",
+        "ALTER TABLE observations ADD COLUMN threshold_nats REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN p_value REAL NOT NULL DEFAULT 1",
+        "UPDATE cameras SET threshold_state = NULL",
+    ),
+}
+"""From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""
 BUSY_SECONDS = 5.0
 """How long a write waits for another process that writes."""
 
@@ -112,6 +122,16 @@ class Database:
                 f"{self.path} was written by a newer streamspike (schema {version}, this one knows {SCHEMA_VERSION}); "
                 "upgrade streamspike or choose another store.path"
             )
+        if version < SCHEMA_VERSION:
+            self._migrate(version)
+
+    def _migrate(self, version: int) -> None:
+        """All steps or none."""
+        with self.transaction(durable=True):
+            for step in range(version, SCHEMA_VERSION):
+                for statement in MIGRATIONS[step]:
+                    self._connection.execute(statement)
+            self._connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(SCHEMA_VERSION),))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -35,6 +35,7 @@ def event_payload(event: Event, sequence: int | None = None) -> str:
             "believed_after": _believed(event.believed),
             "surprise_nats": round(event.surprise_nats, 4),
             "threshold_nats": round(event.threshold_nats, 4),
+            "p_value": _significant(event.p_value),
             "onset_at": iso_utc(event.onset_at),
             "peak_at": iso_utc(event.peak_at),
             "end_at": None if event.end_at is None else iso_utc(event.end_at),
@@ -60,6 +61,8 @@ def surprise_payload(observation: Observation) -> str:
             "started_at": iso_utc(observation.started_at),
             "seconds": round(observation.end_seconds - observation.start_seconds, 3),
             "surprise_nats": round(observation.surprise_nats, 4),
+            "threshold_nats": round(observation.threshold_nats, 4),
+            "p_value": _significant(observation.p_value),
             "saw": observation.caption,
             "epoch": observation.epoch,
             "index": observation.index,
@@ -86,6 +89,11 @@ def iso_utc(at: float) -> str:
 
 def _believed(pairs: tuple[tuple[str, float], ...]) -> list[dict[str, object]]:
     return [{"text": text, "probability": round(probability, 4)} for text, probability in pairs]
+
+
+def _significant(value: float) -> float:
+    """Three figures: a p-value of a billionth is not 0."""
+    return float(f"{value:.3g}")
 
 
 def _dump(message: dict[str, Any]) -> str:

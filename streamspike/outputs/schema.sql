@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 1. A change gets a new version and a migration in store.py.
+-- Version 2. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -12,7 +12,7 @@ CREATE TABLE cameras (
     state_reason    TEXT NOT NULL DEFAULT '',
     state_at        REAL,
     last_sequence   INTEGER NOT NULL DEFAULT 0,  -- of the messages about events of this camera; never goes back
-    threshold_state TEXT               -- JSON of belief.calibrate.Threshold.export
+    threshold_state TEXT               -- JSON of belief.calibrate.Calibrator.export
 ) STRICT;
 
 -- A slice of the stream. (epoch, number) start again from 0 with the process, hence the time in the key.
@@ -39,6 +39,8 @@ CREATE TABLE observations (
     summary        TEXT NOT NULL,
     beliefs        TEXT NOT NULL,      -- JSON: [{"text": ..., "prior": ..., "posterior": ...}, ...]
     stage_seconds  TEXT NOT NULL,      -- JSON: {"vision": ..., ...}
+    p_value        REAL NOT NULL DEFAULT 1,  -- of the surprise among the camera's recent ones
+    threshold_nats REAL NOT NULL DEFAULT 0,  -- what it was compared with
     PRIMARY KEY (segment_id, model)
 ) STRICT, WITHOUT ROWID;
 
@@ -61,6 +63,7 @@ CREATE TABLE events (
     believed       TEXT NOT NULL,      -- JSON: [[text, posterior], ...], most likely first
     saw            TEXT NOT NULL,
     model          TEXT NOT NULL,
+    p_value        REAL NOT NULL DEFAULT 1,
     PRIMARY KEY (id, revision),
     UNIQUE (camera_id, sequence)
 ) STRICT;
@@ -91,4 +94,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '1');
+INSERT INTO meta (key, value) VALUES ('schema_version', '2');

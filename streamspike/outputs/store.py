@@ -77,7 +77,7 @@ class Store:
                 ),
             )
             self._database.execute(
-                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     segment_id,
                     observation.model,
@@ -87,6 +87,8 @@ class Store:
                     observation.summary,
                     json.dumps(beliefs, ensure_ascii=False),
                     json.dumps(dict(observation.stage_seconds)),
+                    observation.p_value,
+                    observation.threshold_nats,
                 ),
             )
 
@@ -108,7 +110,7 @@ class Store:
                 )
             )
             self._database.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     event.event_id,
                     event.revision,
@@ -127,6 +129,7 @@ class Store:
                     json.dumps(event.believed, ensure_ascii=False),
                     event.saw,
                     event.model,
+                    event.p_value,
                 ),
             )
             if keyframe is not None:
@@ -280,6 +283,8 @@ def _observation(row: sqlite3.Row) -> Observation:
         motion=row["motion"],
         model=row["model"],
         stage_seconds=json.loads(row["stage_seconds"]),
+        p_value=row["p_value"],
+        threshold_nats=row["threshold_nats"],
     )
 
 
@@ -301,4 +306,5 @@ def _event(row: sqlite3.Row) -> Event:
         believed=tuple((text, probability) for text, probability in json.loads(row["believed"])),
         saw=row["saw"],
         model=row["model"],
+        p_value=row["p_value"],
     )

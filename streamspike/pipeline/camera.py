@@ -50,9 +50,9 @@ class CameraPipeline:
         self.camera_id = camera.id
         self.stats = CameraStats()
         self.num_scored = 0
-        self.events = EventTracker(camera.id, config.events)
+        self.events = EventTracker(camera.id, config.events, camera.alerts_per_day)
         if threshold_state is not None:
-            self.events.threshold.restore(threshold_state)
+            self.events.calibrator.restore(threshold_state)
         self._config = config
         self._inference = inference
         self._sinks = sinks
@@ -121,6 +121,7 @@ class CameraPipeline:
         if observation is None:
             return
         self.num_scored += 1
+        observation = self.events.weigh(observation)
         for sink in self._sinks:
             await sink.observe(observation)
         async with self._telling:
@@ -223,6 +224,6 @@ class CameraPipeline:
             return state, reason
         if self._verdict is CameraState.BLIND:
             return CameraState.BLIND, "the picture is black or uniform"
-        if self.events.threshold.learning:
+        if self.events.calibrator.learning:
             return CameraState.LEARNING, ""
         return self._verdict, ""

@@ -29,7 +29,6 @@ class Scored:
     observation: Observation
     score: float
     """In the scorer's own unit: comparable over the whole video, where nats of a baseline tell what was rare so far."""
-    threshold_nats: float
     event: Event | None
     keyframe: Keyframe | None
 
@@ -46,7 +45,7 @@ class VideoScorer:
         self._camera = camera
         self._config = config
         self._engine = engine
-        self._events = EventTracker(camera.id, config.events)
+        self._events = EventTracker(camera.id, config.events, camera.alerts_per_day)
 
     def run(self) -> Iterator[Scored]:
         """Every segment in order, without gaps.
@@ -103,8 +102,7 @@ class VideoScorer:
         if request is not None:
             assert self._engine is not None, "whoever asks a model gives the scorer one"
             assessment = self._engine.assess(request)
-        observation = scorer.observe(segment, assessment)
-        level = self._events.threshold.level
+        observation = self._events.weigh(scorer.observe(segment, assessment))
         event = self._events.update(observation)
         keyframe = None
         if event is not None and event.phase is not EventPhase.END:
@@ -116,4 +114,4 @@ class VideoScorer:
                 taken_at=segment.frames[-1].arrived_at,
                 max_width_px=self._config.store.keyframe_width_px,
             )
-        return Scored(observation, score_of(scorer, observation), level, event, keyframe)
+        return Scored(observation, score_of(scorer, observation), event, keyframe)

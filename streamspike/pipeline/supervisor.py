@@ -55,7 +55,7 @@ class Supervisor:
 
     def threshold_of(self, camera_id: str) -> float:
         """Current threshold of a camera, nats."""
-        return next(camera.events.threshold.level for camera in self.cameras if camera.camera_id == camera_id)
+        return next(camera.events.calibrator.level for camera in self.cameras if camera.camera_id == camera_id)
 
     def stop(self) -> None:
         """Ask every camera to finish its segment; `run` then ends by itself."""
@@ -82,7 +82,7 @@ class Supervisor:
             finally:
                 pruning.cancel()
                 for camera in self.cameras:
-                    state = camera.events.threshold.export()
+                    state = camera.events.calibrator.export()
                     await self._recorder.run(self._recorder.store.save_threshold, camera.camera_id, state)
                 if self._mqtt is not None:
                     self.unsent_events = await self._mqtt.stop(FLUSH_SECONDS)

@@ -101,12 +101,12 @@ def test_hours_get_their_share_once_they_are_known() -> None:
     assert busy < 0.5, "without hours nearly all alerts come in the busy quarter of the day"
 
 
-def test_while_learning_only_extreme_records_are_alerts() -> None:
+def test_while_learning_only_what_is_extreme_is_an_alert() -> None:
     calibrator = make(learning_seconds=3600)
     surprises = np.random.default_rng(0).exponential(0.3, 300)
-    surprises[[50, 100, 150, 200]] = [5.0, 7.0, 6.5, 9.0]
+    surprises[[50, 100, 150, 200, 220, 240]] = [5.0, 7.0, 6.5, 6.4, 6.8, 9.0]
     assert calibrator.learning and calibrator.progress == 0.0
-    assert watch(calibrator, surprises) == [100, 200]
+    assert watch(calibrator, surprises) == [100, 150, 200, 240], "after three, only records"
     assert calibrator.progress == pytest.approx(300 / 360)
 
 
@@ -138,6 +138,16 @@ def test_a_flood_makes_alerts_dear_but_not_impossible() -> None:
     assert calibrator.budget_use > 2.0
 
 
+def test_what_never_ends_becomes_usual_for_some_hours() -> None:
+    calibrator = make()
+    watch(calibrator, np.random.default_rng(0).exponential(0.3, PER_DAY))
+    before = calibrator.level
+    calibrator.accept(8.0)
+    assert calibrator.level == pytest.approx(12.0)
+    watch(calibrator, np.random.default_rng(0).exponential(0.3, 2 * PER_DAY))
+    assert calibrator.level == pytest.approx(before, rel=0.5)
+
+
 def test_a_new_budget_counts_at_once() -> None:
     calibrator = make(alerts_per_day=50)
     watch(calibrator, np.random.default_rng(0).exponential(0.3, 2 * PER_DAY))
@@ -165,7 +175,10 @@ def test_a_restart_changes_nothing() -> None:
     assert not two.learning and two.budget_use == pytest.approx(one.budget_use)
 
 
-@pytest.mark.parametrize("state", [{}, {"version": 1}, {"version": 2, "saved": 0.0, "recent": {"days": 1}}])
+BROKEN = {"version": 2, "saved": 0.0, "lifted": 0.0, "recent": {"days": 1}}
+
+
+@pytest.mark.parametrize("state", [{}, {"version": 1}, BROKEN])
 def test_another_state_is_refused(state: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not the state of a calibrator"):
         make().restore(state)

@@ -1,4 +1,4 @@
-"""The sketch of recent surprise and its fitted tail, against what is known of the laws that surprises are drawn from."""
+"""The sketch of recent surprise and its fitted tail, against the laws that surprises are drawn from."""
 
 import json
 import math

@@ -30,6 +30,7 @@ def test_event_says_what_was_expected_and_what_was_seen() -> None:
         ],
         "surprise_nats": 6.4321,
         "threshold_nats": 2.0,
+        "p_value": 1.0,
         "onset_at": "2026-07-27T10:00:00.000Z",
         "peak_at": "2026-07-27T10:00:00.000Z",
         "end_at": None,

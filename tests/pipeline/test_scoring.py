@@ -48,7 +48,7 @@ def test_events_come_with_their_segment_and_its_frame(tmp_path: Path, clip: Path
     events = {item.observation.index: item.event.phase.value for item in scored if item.event is not None}
     assert events == {5: "start", 6: "update", 8: "end"}
     assert [item.observation.index for item in scored if item.keyframe is not None] == [5, 6]
-    assert all(item.threshold_nats >= 2.0 for item in scored)
+    assert all(item.observation.threshold_nats >= 2.0 for item in scored)
 
 
 @pytest.mark.parametrize("source", ["world:street", "rtsp://joe:pa55word@127.0.0.1:{port}/cam"])

@@ -119,16 +119,16 @@ async def test_the_store_has_everything_before_anybody_is_told(tmp_path: Path, c
 
 
 async def test_what_the_threshold_learned_survives_a_restart(tmp_path: Path, clip: Path) -> None:
-    config = quick_config(tmp_path, clip, events={"floor_nats": 0.1, "quantile": 0.5})
+    config = quick_config(tmp_path, clip, events={"floor_nats": 0.1, "extreme_nats": 1.0})
     half = Answer((("a", 0.9, 0.3), ("b", 0.1, 0.7)), "b")  # 1.03 nats each time
     async with prepared(config, FakeEngine(lambda _: half)) as run:
-        assert run.supervisor.cameras[0].events.threshold.learning
+        assert run.supervisor.cameras[0].events.calibrator.learning
         await run.supervisor.run()
         level = run.supervisor.threshold_of("a")
         assert level > 0.5
     sink = RecordingSink()
     async with prepared(config, FakeEngine(), sink) as run:
-        assert not run.supervisor.cameras[0].events.threshold.learning
+        assert not run.supervisor.cameras[0].events.calibrator.learning
         assert run.supervisor.threshold_of("a") == pytest.approx(level, abs=1e-5)
         await run.supervisor.run()
     assert "learning" not in sink.states_of("a")

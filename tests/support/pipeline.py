@@ -30,7 +30,13 @@ QUICK = {
         "hardware_decode": "off",
     },
     "segment": {"seconds": 0.25, "max_queued": 3},
-    "events": {"learning_segments": 4, "memory_segments": 16, "quiet_segments": 2, "cooldown_seconds": 0.0},
+    "events": {
+        "alerts_per_day": 86_400,
+        "learning_seconds": 1.0,
+        "extreme_nats": 2.0,
+        "quiet_segments": 2,
+        "cooldown_seconds": 0.0,
+    },
 }
 
 
