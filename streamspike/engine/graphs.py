@@ -49,7 +49,9 @@ class Graphs:
             self._storage = torch.zeros(wanted, dtype=dtype, device=device)
         return self._storage[:wanted].view(*shape)
 
-    def capture(self, device: torch.device, work: Callable[[], None], reset: Callable[[], None]) -> Callable[[], None]:
+    def capture(
+        self, device: torch.device, work: Callable[[], None], reset: Callable[[], object]
+    ) -> Callable[[], None]:
         """What does the work from now on: a graph on a GPU, else the work itself.
 
         Args:

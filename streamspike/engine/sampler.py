@@ -120,7 +120,7 @@ class _Tape:
         self._suppressed = torch.tensor(loaded.suppressed, dtype=torch.long, device=device)
         self._end = loaded.layout.special.end
         self.tokens = torch.zeros(rows, branches, steps, dtype=torch.long, device=device)
-        self._move = graphs.capture(device, self._advance, lambda: self._step.zero_() and None)
+        self._move = graphs.capture(device, self._advance, self._step.zero_)
 
     def load(self, questions: Sequence[Question]) -> list[tuple[int, int]]:
         """Take over caches, questions and random numbers. Where each question's answers begin: row and branch."""
