@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench tree static servers
+.PHONY: help demo test check bench bench-surprise tree static servers
 
 # The first Python that is new enough; `make test PYTHON=...` to choose another one.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -11,7 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP) ## Watch a simulated camera for a minute and a half; leaves the folder demo/
 	@$(BIN)/streamspike demo --folder demo
@@ -24,6 +24,9 @@ check: $(STAMP) static ## The same without the slow tests and without apt-get, f
 
 bench: $(STAMP) ## Measure how well surprise tracks the truth
 	@$(BIN)/streamspike bench surprise
+
+bench-surprise: $(STAMP) ## Make the main table anew: 500 simulated clips, every scorer; report in runs/surprise
+	@$(BIN)/streamspike bench surprise --clips 500 --out runs/surprise
 
 tree: $(STAMP) ## Write the list of modules in README.md anew
 	@$(BIN)/python -m tests.support.tree
