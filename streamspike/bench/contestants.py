@@ -22,6 +22,8 @@ PAPER: Mapping[str, Any] = {
     "num_hypotheses": 3,
     "window_segments": 4,
     "window_growth_segments": 0,
+    "max_hypothesis_tokens": 25,
+    "max_caption_tokens": 30,
     "temperature": 1.0,
     "temperature_spread": 0.1,
     "top_p": 0.9,
@@ -31,7 +33,8 @@ PAPER: Mapping[str, Any] = {
     "summary_words": 200,
 }
 PRESETS = {"paper": PAPER, "published": {**PAPER, "posterior": "verify"}}
-"""Settings of `belief:` as SPIKE (arXiv 2509.23433) states them, and as its published code has them."""
+"""Settings of `belief:` as SPIKE (arXiv 2509.23433) states them, and as its published code has them; the same as in
+`configs/paper.yaml` and `configs/published.yaml`, which an installed package does not carry."""
 
 DEFAULT_NAMES = (
     "surprise",

@@ -28,7 +28,7 @@ from streamspike.bench.footage_scores import measure_footage
 from streamspike.bench.habituation import find_lives, measure_lives, measure_repetitions
 from streamspike.bench.scored import ScoredClip
 from streamspike.bench.scoring import fingerprint, timeless
-from streamspike.bench.workers import Crew, Task, Under, Unreadable
+from streamspike.bench.workers import Crew, Task, UnderWay, Unreadable
 from streamspike.bench.world_beliefs import measure_beliefs
 from streamspike.bench.world_scores import ideal_clip, measure_world, truths_of
 from streamspike.config import Config
@@ -174,7 +174,7 @@ class Bench:
         with self._watch(f"scoring {name}", float(len(tasks)), "clips") as progress:
             done = 0
             for word in self._crew.score(tasks):
-                if isinstance(word, Under):
+                if isinstance(word, UnderWay):
                     progress(done, f"{word.task.footage.name}: {word.seconds:.0f} s")
                     continue
                 done += 1

@@ -31,7 +31,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Under:
+class UnderWay:
     """A video is under way."""
 
     task: Task
@@ -54,7 +54,7 @@ class Unreadable:
     reason: str
 
 
-Word = Under | Done | Unreadable
+Word = UnderWay | Done | Unreadable
 _Heard = Word | str | StreamspikeError
 
 
@@ -133,7 +133,7 @@ class Workers:
             word = self._hear()
             if isinstance(word, str):
                 continue  # another worker is ready
-            left -= not isinstance(word, Under)
+            left -= not isinstance(word, UnderWay)
             yield word
 
     def _hear(self) -> Word | str:
@@ -201,7 +201,7 @@ def _score(task: Task, config: Config, engines: Engines, say: Callable[[Word], N
     """One video, and what is to be said about it. Raises EngineError."""
     try:
         clips = score_footage(
-            task.footage, task.contestants, config, engines, lambda seconds: say(Under(task, seconds))
+            task.footage, task.contestants, config, engines, lambda seconds: say(UnderWay(task, seconds))
         )
     except SourceError as error:
         where, name = task.footage.address, task.footage.name

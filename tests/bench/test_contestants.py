@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench.archive import Archive, code_digest
-from streamspike.bench.contestants import DEFAULT_NAMES, choose_contestants
+from streamspike.bench.contestants import DEFAULT_NAMES, PRESETS, choose_contestants
 from streamspike.bench.scored import ScoredClip, ScoredSegment, decode, encode
-from streamspike.config import Config
+from streamspike.config import Config, load_config
 from streamspike.errors import ConfigError, StreamspikeError
+from tests.support.tree import ROOT
 
 CONFIG = Config()
 CLIP = ScoredClip(
@@ -40,6 +41,12 @@ def test_presets_change_beliefs_and_surprise_keeps_those_of_the_config() -> None
     for preset in (paper.belief, published.belief):
         assert (preset.num_hypotheses, preset.window_segments, preset.complete) == (3, 4, False)
         assert preset.length_normalised and preset.top_p == 0.9
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_those_of_the_config_files(name: str) -> None:
+    belief = load_config(ROOT / "configs" / f"{name}.yaml").belief
+    assert choose_contestants(name, CONFIG)[0].belief == belief
 
 
 @pytest.mark.parametrize(

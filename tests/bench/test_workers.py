@@ -10,7 +10,7 @@ from streamspike.bench import workers
 from streamspike.bench.contestants import choose_contestants
 from streamspike.bench.datasets.world import WorldDataset
 from streamspike.bench.footage import Footage
-from streamspike.bench.workers import Done, OwnProcess, Task, Under, Unreadable, Workers
+from streamspike.bench.workers import Done, OwnProcess, Task, UnderWay, Unreadable, Workers
 from streamspike.config import Config
 from streamspike.errors import ModelError
 
@@ -24,8 +24,8 @@ def test_workers_score_as_one_process_does_and_go_on_after_a_broken_video(tmp_pa
     (tmp_path / "broken.mp4").write_bytes(b"no video at all")
     tasks = [Task(broken, CONTESTANTS), *(Task(one, CONTESTANTS) for one in WorldDataset(3).footage())]
     with Workers(CONFIG, 2, frozenset()) as crew:
-        words = [word for word in crew.score(tasks) if not isinstance(word, Under)]
-    alone = [word for word in OwnProcess(CONFIG, {}).score(tasks) if not isinstance(word, Under)]
+        words = [word for word in crew.score(tasks) if not isinstance(word, UnderWay)]
+    alone = [word for word in OwnProcess(CONFIG, {}).score(tasks) if not isinstance(word, UnderWay)]
     for heard in (words, alone):
         (unreadable,) = [word for word in heard if isinstance(word, Unreadable)]
         assert unreadable.task == tasks[0] and "home/broken" in unreadable.reason
