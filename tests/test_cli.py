@@ -16,7 +16,10 @@ from tests.support.clips import truncate, write_clip
 from tests.support.mosquitto import Mosquitto
 from tests.support.servers import free_port
 
-COMMANDS = ["watch", "score", "check", "demo", "world render", "refine pretrain", "bench surprise", "bench engine"]
+COMMANDS = [
+    "watch", "score", "sample", "check", "demo", "world render", "refine pretrain",
+    "bench surprise", "bench engine", "bench variants", "bench budget", "bench cues",
+]  # fmt: skip
 PASSWORD = "pa55word"
 
 
