@@ -140,6 +140,21 @@ def test_with_flash_attn_an_engine_leaves_it_the_trunks_and_nothing_else(
     assert flash.asked == trunks and len(trunks) >= 3 * config.num_hidden_layers
 
 
+@pytest.mark.gpu
+def test_on_a_gpu_flash_attn_attends_as_runs_do() -> None:
+    pytest.importorskip("flash_attn")
+    device, mixed = torch.device("cuda"), []
+    for use_flash in (False, True):
+        generator = torch.Generator().manual_seed(0)
+        cache, added = random_row(300, 500, 40, generator)
+        moved = PrefixCache(1)
+        moved.extend(*(part.to(device, torch.bfloat16) for part in cache.held))
+        query, key, value = (part.to(device, torch.bfloat16) for part in added[:3])
+        plan = make_plan([moved], [500], [added[3]], GROUPS, torch.bfloat16, device, use_flash)
+        mixed.append(attend(LAYER, query, key, value, plan)[0])
+    torch.testing.assert_close(*mixed, rtol=0, atol=2e-2)
+
+
 @pytest.mark.parametrize(
     ("device", "dtype", "installed", "takes_trunks"),
     [
