@@ -9,6 +9,9 @@
    holds over days whatever happens, and a bad hour does not silence the camera: the threshold stays within reach.
 4. *A new normal.* An event that had to be cut because it would not end is how this camera looks now (a road was
    opened, the camera was turned): its peak lifts the threshold for some hours, until the sketch has learned the rest.
+5. *Verdicts.* Each event that a person calls not useful makes the budget in effect 10 % smaller (by VERDICT, as a
+   logarithm), each useful one as much larger, never beyond half and twice the budget that was set; what was said fades
+   e-fold in `memory_days` of watching.
 
 Everything is admitted, events too: neighbouring surprising segments count as one peak.
 """
@@ -36,6 +39,9 @@ LIFT = 1.5
 LIFT_DAYS = 0.5
 BY_HOUR_DAYS = 1.0
 """Days of watching after which the hours of the day are told apart."""
+VERDICT = 0.1
+"""Of the logarithm of the budget in effect, per verdict of a person."""
+MOST_LEANING = math.log(2.0)
 
 
 class Calibrator:
@@ -55,6 +61,7 @@ class Calibrator:
         self._saved = 0.0  # alerts that the budget allowed and nobody had; negative when there were too many
         self._spent_learning = 0
         self._lifted = 0.0  # nats, fading
+        self._leaning = 0.0  # logarithm of the budget in effect over the one that was set, fading
         self._usual = 1.0  # surprise of this hour of the day as a multiple of the whole day's
         self._hour = -1
         self._until_fit = 0.0
@@ -71,6 +78,11 @@ class Calibrator:
             raise ValueError(f"a budget is more than 0 alerts a day, not {value}")
         self._alerts_per_day = value
         self._until_fit = 0.0
+
+    @property
+    def effective_alerts_per_day(self) -> float:
+        """The budget after what people said of its alerts: between half and twice the one that was set."""
+        return self._alerts_per_day * math.exp(self._leaning)
 
     @property
     def level(self) -> float:
@@ -118,8 +130,9 @@ class Calibrator:
         self._recent.add(surprise_nats / self._usual, seconds / DAY_SECONDS, hour, surprise_nats)
         self._until_fit -= seconds
         self._lifted *= math.exp(-seconds / DAY_SECONDS / LIFT_DAYS)
+        self._leaning *= math.exp(-seconds / DAY_SECONDS / self._config.memory_days)
         if not was_learning:
-            self._saved = min(self._saved + self._alerts_per_day * seconds / DAY_SECONDS, MOST_SAVED)
+            self._saved = min(self._saved + self.effective_alerts_per_day * seconds / DAY_SECONDS, MOST_SAVED)
 
     def spend(self) -> None:
         """An alert was given. The budget begins when the camera is known."""
@@ -129,12 +142,17 @@ class Calibrator:
         self._saved = max(self._saved - 1.0, -MOST_OWED_DAYS * self._alerts_per_day)
         self._until_fit = 0.0
 
+    def heed(self, verdicts: int) -> None:
+        """A person judged alerts: so many useful ones, or, negative, so many that were not."""
+        self._leaning = max(-MOST_LEANING, min(self._leaning + VERDICT * verdicts, MOST_LEANING))
+        self._until_fit = 0.0
+
     def accept(self, peak_nats: float) -> None:
         """What went on for too long to be an event is usual now."""
         self._lifted = max(self._lifted, LIFT * peak_nats)
 
     def reset(self) -> None:
-        """Forget everything: the camera looks at something else now. What is owed is not forgotten."""
+        """Forget everything: the camera looks at something else now. What is owed and what people said stays."""
         self._recent = self._new_memory()
         self._spent_learning, self._lifted, self._usual, self._hour = 0, 0.0, 1.0, -1
         self._until_fit = 0.0
@@ -145,6 +163,7 @@ class Calibrator:
             "version": STATE_VERSION,
             "saved": self._saved,
             "lifted": self._lifted,
+            "leaning": self._leaning,
             "recent": self._recent.export(),
         }
 
@@ -155,7 +174,8 @@ class Calibrator:
             ValueError: not an export of this version; nothing is changed.
         """
         saved, lifted, recent = state.get("saved"), state.get("lifted"), state.get("recent")
-        numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in (saved, lifted))
+        leaning = state.get("leaning", 0.0)  # exports of before anybody was asked lack it
+        numbers = all(isinstance(value, int | float) and math.isfinite(value) for value in (saved, lifted, leaning))
         if state.get("version") != STATE_VERSION or not numbers or not isinstance(recent, dict):
             raise ValueError(f"not the state of a calibrator, version {STATE_VERSION}: {str(state)[:80]}")
         try:
@@ -163,6 +183,7 @@ class Calibrator:
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the state of a calibrator: {error!r}") from error
         self._saved, self._lifted = min(float(saved), MOST_SAVED), float(lifted)  # type: ignore[arg-type]
+        self._leaning = max(-MOST_LEANING, min(float(leaning), MOST_LEANING))  # type: ignore[arg-type]
         self._until_fit = 0.0
 
     def _new_memory(self) -> RecentSurprise:
@@ -170,7 +191,7 @@ class Calibrator:
 
     def _fit(self) -> float:
         """Where the tail says that the budget is used up."""
-        level = self._recent.level(self._alerts_per_day * math.exp(self._saved / FOLD))
+        level = self._recent.level(self.effective_alerts_per_day * math.exp(self._saved / FOLD))
         return self._unknown_level() if level is None else level
 
     def _unknown_level(self) -> float:

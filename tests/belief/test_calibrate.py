@@ -175,6 +175,54 @@ def test_a_restart_changes_nothing() -> None:
     assert not two.learning and two.budget_use == pytest.approx(one.budget_use)
 
 
+def test_verdicts_move_the_budget_in_effect_by_a_tenth_each_and_never_beyond_twice() -> None:
+    calibrator = make(alerts_per_day=10)
+    calibrator.heed(-1)
+    assert calibrator.effective_alerts_per_day == pytest.approx(10 * math.exp(-0.1))
+    calibrator.heed(2)
+    assert calibrator.effective_alerts_per_day == pytest.approx(10 * math.exp(0.1))
+    calibrator.heed(1000)
+    assert calibrator.effective_alerts_per_day == pytest.approx(20)
+    calibrator.heed(-1000)
+    assert calibrator.effective_alerts_per_day == pytest.approx(5)
+    assert calibrator.alerts_per_day == 10
+
+
+def test_verdicts_move_the_threshold_at_once() -> None:
+    calibrator = make(alerts_per_day=50)
+    watch(calibrator, np.random.default_rng(0).exponential(0.3, 2 * PER_DAY))
+    before = calibrator.level
+    calibrator.heed(-5)
+    stricter = calibrator.level
+    calibrator.heed(10)
+    assert calibrator.level < before < stricter
+
+
+def test_alerts_that_are_not_useful_become_fewer_over_days_and_not_only_for_a_moment() -> None:
+    surprises = np.random.default_rng(5).exponential(0.3, 4 * PER_DAY)
+    plain, judged = make(alerts_per_day=20, memory_days=300), make(alerts_per_day=20, memory_days=300)
+    judged.heed(-7)
+    assert len(watch(judged, surprises)) / len(watch(plain, surprises)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_verdicts_fade_in_days_of_watching() -> None:
+    calibrator = make(alerts_per_day=10, memory_days=2)
+    calibrator.heed(3)
+    watch(calibrator, np.random.default_rng(0).exponential(0.3, 2 * PER_DAY))
+    assert math.log(calibrator.effective_alerts_per_day / 10) == pytest.approx(0.3 / math.e, rel=0.01)
+
+
+def test_verdicts_survive_a_restart_and_states_of_before_verdicts_are_read() -> None:
+    one, two = make(), make()
+    one.heed(-4)
+    state = one.export()
+    two.restore(state)
+    assert two.effective_alerts_per_day == pytest.approx(one.effective_alerts_per_day)
+    del state["leaning"]
+    two.restore(state)
+    assert two.effective_alerts_per_day == two.alerts_per_day
+
+
 BROKEN = {"version": 2, "saved": 0.0, "lifted": 0.0, "recent": {"days": 1}}
 
 
