@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -194,7 +194,7 @@ class _Watcher:
         )
 
 
-def clips_ahead(numbers: Iterable[int], shape: ClipShape, workers: int) -> Iterator[CuedClip]:
+def clips_ahead(numbers: Iterable[int], shape: ClipShape, workers: int) -> Generator[CuedClip, None, None]:
     """Clips of these numbers in their order, made ahead by spawned processes (fork deadlocks after OpenCV).
 
     Close the iterator when no more are wanted; it ends the processes.

@@ -171,7 +171,8 @@ def _train(
                 _save(models, folder, steps)
             words = ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
             report(50 * steps / num_steps, f"step {steps} of {num_steps}, caption loss {words}")
-    return {START: make_trainer(settings, sentences, start, num_steps), **models}
+    before = make_trainer(settings, sentences, start, num_steps)
+    return {START: before, **{str(name): trainer for name, trainer in models.items()}}
 
 
 def _save(models: Mapping[View, PacedTrainer], folder: Path, steps: int) -> None:

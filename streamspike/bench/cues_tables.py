@@ -18,6 +18,7 @@ from streamspike.bench.cued_clips import VIEWS
 from streamspike.bench.plots import DPI, FAINT, INK, PANEL_INCHES, PAPER, RULE
 from streamspike.errors import SinkError
 
+VIEW_NAMES: tuple[str, ...] = VIEWS
 BOOTSTRAPS = 2000
 LEVEL = (2.5, 97.5)
 """Percentiles: intervals of 95 %."""
@@ -52,12 +53,12 @@ def summarise(lines: Sequence[Mapping[str, Any]], models: Sequence[str], rng: np
                 ]
             )
             for model in models
-            for view in VIEWS
+            for view in VIEW_NAMES
         }
         if not counts.sum():
             continue
         accuracy[kind] = {
-            model: {view: _estimate(right[model, view], counts, draws) for view in VIEWS} for model in models
+            model: {view: _estimate(right[model, view], counts, draws) for view in VIEW_NAMES} for model in models
         }
         differences[kind] = {
             f"{model} shown {view} minus {base} shown plain": _estimate(
@@ -89,9 +90,10 @@ def summarise(lines: Sequence[Mapping[str, Any]], models: Sequence[str], rng: np
 
 def _contrasts(models: Sequence[str]) -> list[tuple[str, str, str]]:
     """Model, view and the model it is compared with on plain clips: what cues do to each, and training with them."""
-    within = [(model, view, model) for model in models for view in VIEWS if view != "plain"]
-    across = [(view, view, "plain") for view in VIEWS if view != "plain" and view in models]
-    trained_with = [(view, "plain", "plain") for view in VIEWS if view != "plain" and view in models]
+    cued = [view for view in VIEW_NAMES if view != "plain"]
+    within = [(model, view, model) for model in models for view in cued]
+    across = [(view, view, "plain") for view in cued]
+    trained_with = [(view, "plain", "plain") for view in cued]
     return within + across + trained_with
 
 
@@ -125,12 +127,12 @@ def render_cues(result: Mapping[str, Any]) -> str:
             cells = [result["accuracy"][kind][model][view] for kind in floors]
             parts.append(f"{words:14s} {view_words:12s}" + "".join(f" {_percent(cell):>24s}" for cell in cells))
     for name in ("chance", "commonest"):
-        cells = "".join(f" {100 * floor[name]:22.1f} %" for floor in floors.values())
-        parts.append(f"{name:14s} {'nothing':12s}{cells}")
+        shares = "".join(f" {100 * floor[name]:22.1f} %" for floor in floors.values())
+        parts.append(f"{name:14s} {'nothing':12s}{shares}")
     parts += ["", f"{'differences, percentage points':52s}" + "".join(f" {kind:>24s}" for kind in floors)]
     for name in next(iter(result["differences"].values()), {}):
-        cells = "".join(f" {_percent(result['differences'][kind][name]):>24s}" for kind in floors)
-        parts.append(f"{name:52s}{cells}")
+        points = "".join(f" {_percent(result['differences'][kind][name]):>24s}" for kind in floors)
+        parts.append(f"{name:52s}{points}")
     stage = result["motion_stage"]
     if stage["moving"] and stage["boxes"]:
         parts += [

@@ -96,8 +96,8 @@ def draw_cues(pixels: Pixels, tracks: Sequence[Track], name: CuesName) -> Pixels
         colour = COLOURS[track.track_id % len(COLOURS)]
         if name in ("boxes", "both"):
             x0, y0, x1, y1 = track.box
-            corners = [_pixel(x0, y0, width, height), _pixel(x1, y1, width, height)]
-            cv2.rectangle(canvas, *corners, colour, thick_px)
+            corner, opposite = _pixel(x0, y0, width, height), _pixel(x1, y1, width, height)
+            cv2.rectangle(canvas, corner, opposite, colour, thick_px)
         if name in ("trajectories", "both"):
             points = [_pixel(x, y, width, height) for x, y in track.trail]
             cv2.polylines(canvas, [np.array(points, np.int32)], False, colour, max(thick_px // 2, 1), cv2.LINE_AA)

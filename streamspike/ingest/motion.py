@@ -33,6 +33,9 @@ MAX_LEARNED_SECONDS = 2.0
 """A frame counts for no longer than this, however long ago the one before it was."""
 SQUARED_DEVIATIONS = 20.0
 """A pixel differs from so many variances of its background on (4.5 standard deviations)."""
+DARKEST_SHADOW = 0.7
+"""A pixel of the background's colour with at least this part of its brightness is in shadow, and no thing. A long
+shadow makes a box several times too large; a darker limit takes dark clothes for shadows."""
 BRIGHTNESS_FLOOR = 8.0
 """Added to brightness, of 255, before two are compared: in the dark a ratio of few levels says nothing."""
 MAX_BRIGHTENING = 1.4
@@ -122,8 +125,10 @@ class MotionStage:
 
     def _learn_anew(self, small: Pixels, seconds: float) -> None:
         self._model = cv2.createBackgroundSubtractorMOG2(
-            history=500, varThreshold=SQUARED_DEVIATIONS, detectShadows=False
+            history=500, varThreshold=SQUARED_DEVIATIONS, detectShadows=True
         )
+        self._model.setShadowThreshold(DARKEST_SHADOW)
+        self._model.setShadowValue(0)
         self._model.apply(small, learningRate=1.0)
         self._small, self._seconds = small, seconds
         self._paths = []
@@ -226,7 +231,7 @@ class Path:
         """In the last seconds it has come far enough, for its size, to count as moving."""
         _, xs, ys = zip(*self.points, strict=True)
         x0, y0, x1, y1 = self.box
-        return max(max(xs) - min(xs), max(ys) - min(ys)) >= MIN_TRAVEL * max(x1 - x0, y1 - y0)
+        return bool(max(max(xs) - min(xs), max(ys) - min(ys)) >= MIN_TRAVEL * max(x1 - x0, y1 - y0))
 
     def track(self) -> Track:
         return Track(self.track_id, self.box, tuple((x, y) for _, x, y in self.points))
@@ -266,7 +271,7 @@ def _centre(box: Rectangle) -> tuple[float, float]:
 def _shrink(pixels: Pixels) -> Pixels:
     height, width = pixels.shape[:2]
     size = (WIDTH_PX, max(round(WIDTH_PX * height / width), 8))
-    small: Pixels = cv2.blur(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), (3, 3))
+    small: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     return small
 
 

@@ -119,6 +119,8 @@ def test_a_study_trains_asks_counts_and_is_continued_where_it_stopped(
     assert result["clips_trained"] == {"plain": 3, "motion": 3, "truth": 3}, "one fresh clip, then one and an older one"
     assert set(result["accuracy"]["object"]) == {"start", "plain", "motion", "truth"}
     assert [path.name for path in folder.glob("step-*")] == ["step-2"]
+    models = [(folder / "step-2" / view / "model" / "model.safetensors").read_bytes() for view in VIEWS]
+    assert len(set(models)) == 3, "each learned from its own view"
 
     answers = (folder / "answers.jsonl").read_text()
     first, second = answers.splitlines(keepends=True)
