@@ -181,6 +181,29 @@ class StoreConfig(Section):
     keep_days: Annotated[float, Field(gt=0, description="then observations are deleted; events are kept")] = 14.0
 
 
+class ClipConfig(Section):
+    """Video files around events, cut from the packets that the ring of each camera holds."""
+
+    enabled: Annotated[bool, Field(description="false: no video is ever written to the disk")] = True
+    folder: Annotated[str | None, Field(description="null: clips, beside the store")] = None
+    pre_seconds: Annotated[float, Field(ge=0, le=600, description="before the onset; the ring must hold it")] = 5.0
+    post_seconds: Annotated[float, Field(ge=0, le=600, description="after the end of the event")] = 5.0
+    max_clip_seconds: Annotated[float, Field(ge=1, le=3600, description="a longer clip is cut off here")] = 120.0
+    keep_days: Annotated[float, Field(gt=0, description="then clips are deleted; their events are kept")] = 14.0
+    max_bytes: Annotated[int, Field(ge=1 << 20, description="of all clips; the oldest are deleted first")] = 8 << 30
+    min_free_bytes: Annotated[
+        int, Field(ge=0, description="of the disk, left to the store: below it the oldest clips go, then none is begun")
+    ] = 256 << 20
+
+
+class KeyframeConfig(Section):
+    """Keyframes of each camera under a budget, besides those of its events."""
+
+    per_hour: Annotated[int, Field(ge=0, le=3600, description="0: none")] = 30
+    bytes_per_hour: Annotated[int, Field(ge=1 << 10, description="of their JPEGs")] = 4 << 20
+    delay_seconds: Annotated[float, Field(ge=0, lt=3600, description="a choice is made within this")] = 20.0
+
+
 class MqttConfig(Section):
     """The broker. Without a url nothing is published; events stay in the store."""
 
@@ -198,6 +221,19 @@ class MqttConfig(Section):
     backoff_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
 
 
+class WebConfig(Section):
+    """The page and its API. Beyond this machine nobody gets in without the token."""
+
+    host: Annotated[str, Field(description="address to listen on; all but 127.0.0.1 and ::1 need a token")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65_535, description="0: no page")] = 8765
+    token: Annotated[SecretStr | None, Field(description="asked for at the page; 16 characters or more")] = None
+    token_file: Annotated[str | None, Field(description="file with the token alone")] = None
+    max_streams: Annotated[int, Field(ge=1, le=1000, description="pages open at a time")] = 16
+    picture_width_px: Annotated[int, Field(ge=64, le=4096, description="of live pictures")] = 640
+
+
 class Config(Section):
     """The root."""
 
@@ -210,7 +246,10 @@ class Config(Section):
     engine: EngineConfig = EngineConfig()
     events: EventConfig = EventConfig()
     store: StoreConfig = StoreConfig()
+    clips: ClipConfig = ClipConfig()
+    keyframes: KeyframeConfig = KeyframeConfig()
     mqtt: MqttConfig = MqttConfig()
+    web: WebConfig = WebConfig()
 
     @model_validator(mode="after")
     def _unique_cameras(self) -> Config:
@@ -218,6 +257,12 @@ class Config(Section):
         for camera_id in ids:
             if ids.count(camera_id) > 1:
                 raise ValueError(f"two cameras are called {camera_id!r}; ids must be unique")
+        return self
+
+    @model_validator(mode="after")
+    def _clips_fit(self) -> Config:
+        if self.clips.pre_seconds > min(self.ingest.pre_seconds, self.clips.max_clip_seconds):
+            raise ValueError("clips.pre_seconds must not exceed ingest.pre_seconds nor clips.max_clip_seconds")
         return self
 
     @model_validator(mode="after")
