@@ -64,7 +64,7 @@ class Tail:
         fold = max(1.0, self.per_day / per_day)
         if abs(self.shape) < 1e-6:
             return self.start_nats + self.scale * math.log(fold)
-        return self.start_nats + self.scale / self.shape * (fold**self.shape - 1.0)
+        return float(self.start_nats + self.scale / self.shape * (fold**self.shape - 1.0))
 
 
 class RecentSurprise:
