@@ -15,7 +15,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -23,6 +23,12 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE observations ADD COLUMN threshold_nats REAL NOT NULL DEFAULT 0",
         "ALTER TABLE events ADD COLUMN p_value REAL NOT NULL DEFAULT 1",
         "UPDATE cameras SET threshold_state = NULL",
+    ),
+    2: (
+        "ALTER TABLE cameras ADD COLUMN commanded TEXT",
+        "CREATE TABLE feedback (event_id TEXT PRIMARY KEY, camera_id TEXT NOT NULL REFERENCES cameras (id),"
+        " verdict INTEGER NOT NULL CHECK (verdict IN (-1, 1)), heeded INTEGER NOT NULL DEFAULT 0,"
+        " given_at REAL NOT NULL) STRICT",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

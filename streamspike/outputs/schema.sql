@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 2. A change gets a new version and a migration in database.py.
+-- Version 3. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -12,7 +12,8 @@ CREATE TABLE cameras (
     state_reason    TEXT NOT NULL DEFAULT '',
     state_at        REAL,
     last_sequence   INTEGER NOT NULL DEFAULT 0,  -- of the messages about events of this camera; never goes back
-    threshold_state TEXT               -- JSON of belief.calibrate.Calibrator.export
+    threshold_state TEXT,              -- JSON of belief.calibrate.Calibrator.export
+    commanded       TEXT               -- JSON of what was commanded while running and outlives a restart
 ) STRICT;
 
 -- A slice of the stream. (epoch, number) start again from 0 with the process, hence the time in the key.
@@ -80,6 +81,15 @@ CREATE TABLE keyframes (
     PRIMARY KEY (event_id, number)
 ) STRICT;
 
+-- What people said of events; the last verdict counts.
+CREATE TABLE feedback (
+    event_id  TEXT PRIMARY KEY,
+    camera_id TEXT NOT NULL REFERENCES cameras (id),
+    verdict   INTEGER NOT NULL CHECK (verdict IN (-1, 1)),  -- not useful, useful
+    heeded    INTEGER NOT NULL DEFAULT 0,  -- the verdict that has moved the camera's threshold
+    given_at  REAL NOT NULL
+) STRICT;
+
 -- Messages that must reach the broker at least once, in the order of id.
 CREATE TABLE outbox (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,4 +104,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '2');
+INSERT INTO meta (key, value) VALUES ('schema_version', '3');

@@ -14,6 +14,7 @@ from pathlib import Path
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
 from streamspike.outputs import messages
 from streamspike.outputs.database import Database
+from streamspike.outputs.feedback import FeedbackTable
 from streamspike.outputs.outbox import Outbox
 
 DAY_SECONDS = 86_400.0
@@ -48,6 +49,7 @@ class Store:
         self._database = Database(path)
         self._topic = topic
         self.outbox = Outbox(self._database)
+        self.feedback = FeedbackTable(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -167,6 +169,19 @@ class Store:
         """What `save_threshold` kept, or None."""
         text = self._database.query_value("SELECT threshold_state FROM cameras WHERE id = ?", (camera_id,))
         return None if text is None else dict(json.loads(text))
+
+    def save_commanded(self, camera_id: str, settings: Mapping[str, object]) -> None:
+        """Keep what was commanded of a camera, for the next start."""
+        with self._database.transaction():
+            self._know(camera_id)
+            self._database.execute(
+                "UPDATE cameras SET commanded = ? WHERE id = ?", (json.dumps(dict(settings)), camera_id)
+            )
+
+    def load_commanded(self, camera_id: str) -> dict[str, object]:
+        """What `save_commanded` kept; empty when nothing was commanded."""
+        text = self._database.query_value("SELECT commanded FROM cameras WHERE id = ?", (camera_id,))
+        return {} if text is None else dict(json.loads(text))
 
     def cameras(self) -> list[CameraRecord]:
         """All cameras ever seen, by id."""

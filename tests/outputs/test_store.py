@@ -177,10 +177,10 @@ def test_damaged_file_is_said_and_left_alone(path: Path) -> None:
 def test_store_of_a_newer_version_is_refused(path: Path) -> None:
     Store(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("UPDATE meta SET value = '3'")
+    connection.execute("UPDATE meta SET value = '99'")
     connection.commit()
     connection.close()
-    with pytest.raises(StoreError, match=r"newer streamspike \(schema 3, this one knows 2\); upgrade"):
+    with pytest.raises(StoreError, match=r"newer streamspike \(schema 99, this one knows \d+\); upgrade"):
         Store(path)
 
 
@@ -191,12 +191,16 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     connection = sqlite3.connect(path)
     for table, column in (("observations", "p_value"), ("observations", "threshold_nats"), ("events", "p_value")):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DROP TABLE feedback")
+    connection.execute("ALTER TABLE cameras DROP COLUMN commanded")
     connection.execute("UPDATE meta SET value = '1'")
     connection.commit()
     connection.close()
     store = Store(path)
     assert [event.p_value for event in store.events()] == [1.0]
     store.record_observation(make_observation(0, 1.0))
+    assert store.feedback.record(make_event().event_id, True, NOON) == "door"
+    store.save_commanded("door", {"paused": True})
     store.close()
 
 
