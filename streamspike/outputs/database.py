@@ -15,7 +15,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -29,6 +29,25 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE feedback (event_id TEXT PRIMARY KEY, camera_id TEXT NOT NULL REFERENCES cameras (id),"
         " verdict INTEGER NOT NULL CHECK (verdict IN (-1, 1)), heeded INTEGER NOT NULL DEFAULT 0,"
         " given_at REAL NOT NULL) STRICT",
+    ),
+    3: (
+        "ALTER TABLE keyframes RENAME TO keyframes_of_events",
+        """CREATE TABLE keyframes (
+            id INTEGER PRIMARY KEY, camera_id TEXT NOT NULL REFERENCES cameras (id), event_id TEXT NOT NULL,
+            number INTEGER NOT NULL, taken_at REAL NOT NULL, width_px INTEGER NOT NULL, height_px INTEGER NOT NULL,
+            jpeg BLOB NOT NULL, UNIQUE (camera_id, event_id, number)
+        ) STRICT""",
+        """INSERT INTO keyframes (camera_id, event_id, number, taken_at, width_px, height_px, jpeg)
+            SELECT camera_id, event_id, number, taken_at, width_px, height_px, jpeg FROM keyframes_of_events
+            ORDER BY taken_at""",
+        "DROP TABLE keyframes_of_events",
+        "CREATE INDEX keyframes_by_time ON keyframes (camera_id, taken_at)",
+        "CREATE INDEX keyframes_by_event ON keyframes (event_id)",
+        """CREATE TABLE clips (
+            event_id TEXT PRIMARY KEY, camera_id TEXT NOT NULL REFERENCES cameras (id), file_name TEXT NOT NULL,
+            started_at REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL, codec TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX clips_by_time ON clips (started_at)",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 3. A change gets a new version and a migration in database.py.
+-- Version 4. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -70,16 +70,32 @@ CREATE TABLE events (
 ) STRICT;
 CREATE INDEX events_by_time ON events (onset_at);
 
+-- Frames chosen for the user: those of an event, and those chosen all the time under a budget.
 CREATE TABLE keyframes (
-    event_id  TEXT NOT NULL,
+    id        INTEGER PRIMARY KEY,
     camera_id TEXT NOT NULL REFERENCES cameras (id),
+    event_id  TEXT NOT NULL,           -- '' when it was chosen under the budget and not for an event
     number    INTEGER NOT NULL,        -- core.Keyframe.index
     taken_at  REAL NOT NULL,
     width_px  INTEGER NOT NULL,
     height_px INTEGER NOT NULL,
     jpeg      BLOB NOT NULL,
-    PRIMARY KEY (event_id, number)
+    UNIQUE (camera_id, event_id, number)
 ) STRICT;
+CREATE INDEX keyframes_by_time ON keyframes (camera_id, taken_at);
+CREATE INDEX keyframes_by_event ON keyframes (event_id);
+
+-- Video files around events, one per event at most; the files lie in clips.folder.
+CREATE TABLE clips (
+    event_id   TEXT PRIMARY KEY,
+    camera_id  TEXT NOT NULL REFERENCES cameras (id),
+    file_name  TEXT NOT NULL,
+    started_at REAL NOT NULL,          -- UTC of its first frame, time 0 in the file
+    seconds    REAL NOT NULL,
+    bytes      INTEGER NOT NULL,
+    codec      TEXT NOT NULL           -- FFmpeg's name: h264, hevc, ...
+) STRICT;
+CREATE INDEX clips_by_time ON clips (started_at);
 
 -- What people said of events; the last verdict counts.
 CREATE TABLE feedback (
@@ -104,4 +120,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '3');
+INSERT INTO meta (key, value) VALUES ('schema_version', '4');

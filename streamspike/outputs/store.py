@@ -13,6 +13,7 @@ from pathlib import Path
 
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
 from streamspike.outputs import messages
+from streamspike.outputs.clip_table import ClipTable
 from streamspike.outputs.database import Database
 from streamspike.outputs.feedback import FeedbackTable
 from streamspike.outputs.outbox import Outbox
@@ -49,6 +50,7 @@ class Store:
         self._database = Database(path)
         self._topic = topic
         self.outbox = Outbox(self._database)
+        self.clips = ClipTable(self._database)
         self.feedback = FeedbackTable(self._database)
 
     def close(self) -> None:
@@ -143,7 +145,7 @@ class Store:
         return True
 
     def record_keyframe(self, keyframe: Keyframe) -> None:
-        """Write one more frame chosen for an event; the same number again replaces it."""
+        """Write one more frame chosen for an event or under the budget; the same number again replaces it."""
         with self._database.transaction():
             self._know(keyframe.camera_id)
             self._insert_keyframe(keyframe)
@@ -235,30 +237,38 @@ class Store:
     def keyframes(self, event_id: str) -> list[Keyframe]:
         """Of one event, in the order they were taken."""
         rows = self._database.query("SELECT * FROM keyframes WHERE event_id = ? ORDER BY taken_at, number", (event_id,))
-        return [
-            Keyframe(
-                row["camera_id"],
-                row["event_id"],
-                row["number"],
-                row["taken_at"],
-                row["width_px"],
-                row["height_px"],
-                row["jpeg"],
-            )
-            for row in rows
-        ]
+        return [_keyframe(row) for row in rows]
+
+    def budgeted_keyframes(
+        self, camera_id: str, start_at: float = 0.0, end_at: float = 1e18, limit: int = 200
+    ) -> list[Keyframe]:
+        """Of a camera, chosen under the hourly budget and taken in [start_at, end_at); the newest, oldest first."""
+        rows = self._database.query(
+            "SELECT * FROM keyframes WHERE camera_id = ? AND event_id = '' AND taken_at >= ? AND taken_at < ?"
+            " ORDER BY taken_at DESC LIMIT ?",
+            (camera_id, start_at, end_at, limit),
+        )
+        return [_keyframe(row) for row in reversed(rows)]
 
     def prune(self, now: float, keep_days: float, limit: int = PRUNE_ROWS) -> int:
-        """Delete observations older than `keep_days` and what the outbox has delivered; events and keyframes stay.
+        """Delete observations and budgeted keyframes older than `keep_days`, and what the outbox has delivered.
+
+        Events and their own keyframes stay.
 
         Returns:
             Number of segments deleted, at most `limit`: call again while it is, so that events come in between.
         """
         with self._database.transaction():
             self.outbox.prune()
+            oldest = now - keep_days * DAY_SECONDS
+            self._database.execute(
+                "DELETE FROM keyframes WHERE id IN"
+                " (SELECT id FROM keyframes WHERE event_id = '' AND taken_at < ? LIMIT ?)",
+                (oldest, limit),
+            )
             return self._database.execute(
                 "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE started_at < ? LIMIT ?)",
-                (now - keep_days * DAY_SECONDS, limit),
+                (oldest, limit),
             )
 
     def _know(self, camera_id: str) -> None:
@@ -266,10 +276,12 @@ class Store:
 
     def _insert_keyframe(self, keyframe: Keyframe) -> None:
         self._database.execute(
-            "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO keyframes (camera_id, event_id, number, taken_at, width_px, height_px, jpeg)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET taken_at = excluded.taken_at,"
+            " width_px = excluded.width_px, height_px = excluded.height_px, jpeg = excluded.jpeg",
             (
-                keyframe.event_id,
                 keyframe.camera_id,
+                keyframe.event_id,
                 keyframe.index,
                 keyframe.taken_at,
                 keyframe.width_px,
@@ -300,6 +312,18 @@ def _observation(row: sqlite3.Row) -> Observation:
         stage_seconds=json.loads(row["stage_seconds"]),
         p_value=row["p_value"],
         threshold_nats=row["threshold_nats"],
+    )
+
+
+def _keyframe(row: sqlite3.Row) -> Keyframe:
+    return Keyframe(
+        row["camera_id"],
+        row["event_id"],
+        row["number"],
+        row["taken_at"],
+        row["width_px"],
+        row["height_px"],
+        row["jpeg"],
     )
 
 

@@ -193,11 +193,24 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.execute("DROP TABLE feedback")
     connection.execute("ALTER TABLE cameras DROP COLUMN commanded")
+    connection.executescript(
+        "DROP TABLE clips; DROP TABLE keyframes; CREATE TABLE keyframes (event_id TEXT NOT NULL,"
+        " camera_id TEXT NOT NULL REFERENCES cameras (id), number INTEGER NOT NULL, taken_at REAL NOT NULL,"
+        " width_px INTEGER NOT NULL, height_px INTEGER NOT NULL, jpeg BLOB NOT NULL,"
+        " PRIMARY KEY (event_id, number)) STRICT"
+    )
+    keyframe = make_keyframe(make_event())
+    connection.execute(
+        "INSERT INTO keyframes VALUES (?, 'door', 0, ?, 480, 270, ?)",
+        (keyframe.event_id, keyframe.taken_at, keyframe.jpeg),
+    )
     connection.execute("UPDATE meta SET value = '1'")
     connection.commit()
     connection.close()
     store = Store(path)
     assert [event.p_value for event in store.events()] == [1.0]
+    assert store.keyframes(keyframe.event_id) == [keyframe]
+    assert store.clips.list_oldest_first() == []
     store.record_observation(make_observation(0, 1.0))
     assert store.feedback.record(make_event().event_id, True, NOON) == "door"
     store.save_commanded("door", {"paused": True})
