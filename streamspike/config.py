@@ -224,14 +224,19 @@ class MqttConfig(Section):
 class WebConfig(Section):
     """The page and its API. Beyond this machine nobody gets in without the token."""
 
-    host: Annotated[str, Field(description="address to listen on; all but 127.0.0.1 and ::1 need a token")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[str, Field(description="to listen on; all but 127.0.0.1 and ::1 need a token")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535, description="0: no page")] = 8765
     token: Annotated[SecretStr | None, Field(description="asked for at the page; 16 characters or more")] = None
     token_file: Annotated[str | None, Field(description="file with the token alone")] = None
     max_streams: Annotated[int, Field(ge=1, le=1000, description="pages open at a time")] = 16
     picture_width_px: Annotated[int, Field(ge=64, le=4096, description="of live pictures")] = 640
+
+
+class MetricsConfig(Section):
+    """Where Prometheus reads the metrics: on http://HOST:PORT/metrics."""
+
+    host: Annotated[str, Field(description="to listen on; whoever gets there may read")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535, description="0: no metrics")] = 0
 
 
 class Config(Section):
@@ -250,6 +255,7 @@ class Config(Section):
     keyframes: KeyframeConfig = KeyframeConfig()
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @model_validator(mode="after")
     def _unique_cameras(self) -> Config:
@@ -339,9 +345,8 @@ class _Loader(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for key_node, _ in node.value:
             if keys.count(key_node.value) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key_node.value!r} stands here twice", key_node.start_mark
-                )
+                problem = f"the key {key_node.value!r} stands here twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
         return super().construct_mapping(node, deep)
 
 
