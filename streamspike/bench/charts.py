@@ -12,8 +12,8 @@ from streamspike.bench.markup import Markup, tag
 WIDTH = 640
 ROW_HEIGHT = 26
 LABEL_WIDTH = 150
-NUM_COLOURS = 8
-"""The page has classes c0 to c7."""
+NUM_COLOURS = 10
+"""The page has classes c0 to c9, one for each scorer of a run by default."""
 
 
 def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> Markup:
