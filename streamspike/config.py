@@ -31,6 +31,10 @@ CuesName = Literal["off", "boxes", "trajectories", "both"]
 """What is drawn into the frames the model is shown: where things move, the way they came, or both."""
 
 
+UNQUOTED_OFF = BeforeValidator(lambda value: "off" if value is False else value)
+"""YAML takes a bare off for false."""
+
+
 class Section(BaseModel):
     """A frozen part of the tree that knows all its keys."""
 
@@ -65,7 +69,9 @@ class IngestConfig(Section):
     backoff_min_seconds: Annotated[float, Field(gt=0, le=60, description="first wait before a reconnect")] = 0.5
     backoff_max_seconds: Annotated[float, Field(gt=0, le=3600, description="the wait doubles up to this")] = 30.0
     hardware_decode: Annotated[
-        Literal["auto", "off"], Field(description="auto: use the GPU's decoder when it opens, software otherwise")
+        Literal["auto", "off"],
+        UNQUOTED_OFF,
+        Field(description="auto: use the GPU's decoder when it opens, software otherwise"),
     ] = "auto"
     pre_seconds: Annotated[float, Field(ge=0, le=600, description="compressed packets kept for clips")] = 30.0
     ring_max_bytes: Annotated[int, Field(ge=1 << 20, description="bound of the packet ring of one camera")] = 64 << 20
@@ -86,7 +92,7 @@ class SegmentConfig(Section):
     max_queued: Annotated[int, Field(ge=1, le=64, description="segments waiting per camera; the oldest is dropped")] = 3
     cues: Annotated[
         CuesName,
-        BeforeValidator(lambda value: "off" if value is False else value),  # YAML takes a bare off for false
+        UNQUOTED_OFF,
         Field(description="drawn around what moves, for the model alone; clips and keyframes stay clean"),
     ] = "off"
 
@@ -213,10 +219,17 @@ class MqttConfig(Section):
     username: str | None = None
     password_file: Annotated[str | None, Field(description="file with the password alone")] = None
     ca_file: Annotated[str | None, Field(description="CA of a private broker")] = None
+    cert_file: Annotated[str | None, Field(description="certificate of this client, PEM, when mqtts asks for one")] = (
+        None
+    )
+    key_file: Annotated[str | None, Field(description="its key; null: it is in cert_file")] = None
     client_id: str | None = None
     topic: Annotated[
         str, Field(pattern=TOPIC, description="prefix of all topics; no +, # or spaces, no / at the ends")
     ] = "streamspike"
+    discovery_topic: Annotated[
+        str | None, Field(pattern=TOPIC, description="of Home Assistant, where cameras announce themselves; null: off")
+    ] = "homeassistant"
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
     backoff_max_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
 

@@ -48,6 +48,11 @@ class Frame:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
             raise ValueError(f"a frame is (height, width, 3) uint8: {self.pixels.shape = }, {self.pixels.dtype = }")
 
+    @property
+    def seen(self) -> Pixels:
+        """What the model is shown of it: its own pixels, unless cues are drawn in (see `ingest/cues.py`)."""
+        return self.pixels
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

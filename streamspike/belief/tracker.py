@@ -125,4 +125,4 @@ def request_seed(seed: int, camera_id: str, index: int) -> int:
 
 
 def _pixels(segment: Segment) -> tuple[Pixels, ...]:
-    return tuple(frame.pixels for frame in segment.frames)
+    return tuple(frame.seen for frame in segment.frames)

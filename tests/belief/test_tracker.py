@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,3 +136,20 @@ def test_seeds_are_the_same_everywhere_and_differ_by_camera_segment_and_config()
     assert request_seed(3, "door", 5) == 2936916087
     seeds = {request_seed(s, c, i) for s in range(3) for c in ("door", "yard") for i in range(50)}
     assert len(seeds) == 300
+
+
+class Marked(Frame):
+    """Shown to the model in another grey."""
+
+    @property
+    def seen(self) -> np.ndarray:
+        return np.full_like(self.pixels, 200)
+
+
+def test_the_model_is_shown_what_is_seen_and_not_the_clean_picture() -> None:
+    segment = make_segment(1)
+    marked = tuple(Marked(frame.pixels, frame.stream_seconds, frame.arrived_at) for frame in segment.frames)
+    tracker = make_tracker()
+    run(tracker, [replace(segment, frames=marked)])
+    request = tracker.request(make_segment(2))
+    assert shown(request) == [200] and int(request.observation[0][0, 0, 0]) == 2
