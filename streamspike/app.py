@@ -20,6 +20,7 @@ from streamspike.stats import EngineStats
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from streamspike.outputs.metrics import Metrics
     from streamspike.pipeline.scoring import Scored
     from streamspike.pipeline.supervisor import Supervisor
 
@@ -87,6 +88,20 @@ async def run_watch(
         BrokerError: the broker cannot be reached or refuses the login, at the start. Later losses are waited out.
         SourceError, ModelError, StoreError, SinkError: nothing can be watched, or nothing can be kept.
     """
+    from streamspike.outputs.metrics_server import serve
+
+    with serve(config.metrics) as metrics:  # first: a port that is taken is told before the model is loaded
+        return await _watch(config, console, events_path, for_seconds, engine, metrics)
+
+
+async def _watch(
+    config: Config,
+    console: Console,
+    events_path: Path | None,
+    for_seconds: float | None,
+    engine: Engine | None,
+    metrics: Metrics | None,
+) -> RunReport:
     from streamspike.outputs.broker import probe
     from streamspike.outputs.console import ConsoleSink
     from streamspike.outputs.jsonl import JsonlSink
@@ -116,8 +131,18 @@ async def run_watch(
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
             supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
             panel = ConsoleSink(lambda camera: supervisor.threshold_of(camera), lambda: _footer(supervisor), console)
-            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel], mqtt, clock)
+            measured = [metrics] if metrics is not None else []
+            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel, *measured], mqtt, clock)
             await supervisor.prepare()
+            if metrics is not None:
+                metrics.watch(
+                    supervisor.cameras,
+                    recorder=recorder.counts,
+                    store_path=Path(config.store.path),
+                    mqtt=mqtt.counts if mqtt is not None else None,
+                    engine=engine,
+                    engine_stats=stats,
+                )
             stack.enter_context(panel)
             stack.enter_context(_stop_on_signals(supervisor.stop))
             if for_seconds is not None:

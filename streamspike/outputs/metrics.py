@@ -1,0 +1,188 @@
+"""Everything Prometheus reads of one run: counters as they stand at the scrape, and histograms filled as a sink.
+
+Counts are read from the dataclasses that the hot paths fill, by whichever thread serves the scrape. Labels are camera,
+reason, stage and state; never a caption, an id of an event, or anything else without an end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from streamspike import __version__
+from streamspike.belief.events import EventTracker
+from streamspike.core import CameraState, Engine, Event, EventPhase, Keyframe, Observation
+from streamspike.outputs import metric_families as names
+from streamspike.outputs.mqtt import MqttCounts
+from streamspike.outputs.outbox_watch import OutboxWatch
+from streamspike.outputs.recorder import RecorderCounts
+from streamspike.stats import CameraStats, EngineStats
+
+LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+INFERENCE_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
+PUBLISH_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0, 3600.0)
+SURPRISE_BUCKETS = (0.01, 0.03, 0.1, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0)
+
+
+class MeasuredCamera(Protocol):
+    """What is read of a camera; `pipeline.camera.CameraPipeline` is one."""
+
+    camera_id: str
+    stats: CameraStats
+    num_scored: int
+    events: EventTracker
+
+
+@runtime_checkable
+class EngineMemory(Protocol):
+    """An engine that remembers streams; `engine.engine.IncrementalEngine` is one."""
+
+    @property
+    def num_streams(self) -> int: ...
+
+    @property
+    def cache_bytes(self) -> int: ...
+
+    @property
+    def feature_bytes(self) -> int: ...
+
+    @property
+    def evicted(self) -> Mapping[str, int]: ...
+
+
+class Metrics(Collector):
+    """A sink, and the collector of its own registry. The process and the build are known before `watch` is called.
+
+    `watch` and the methods of a sink belong to the loop; `collect` is for any thread.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            clock: UTC.
+        """
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._clock = clock
+        self._lock = threading.Lock()  # two scrapes at a time would count what was published twice
+        self._cameras: Sequence[MeasuredCamera] = ()
+        self._rows: list[tuple[Sequence[names.Family], object]] = []
+        self._memory: EngineMemory | None = None
+        self._memory_metrics: list[Metric] = []
+        self._outbox: OutboxWatch | None = None
+        self._model = ""
+        self._ended_at: dict[str, float] = {}  # by camera: UTC of the end of the segment scored last
+        self._make_histograms()
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+
+    def _make_histograms(self) -> None:
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(names.PREFIX + name, text, labels, buckets=buckets, registry=self.registry)
+
+        after = "not for files that play faster than life."
+        text = f"From the end of a segment to its score; {after}"
+        self._score_latency = histogram("score_latency_seconds", text, LATENCY_BUCKETS, "camera")
+        text = f"From the end of a segment to its alert in the store; {after}"
+        self._event_latency = histogram("event_latency_seconds", text, LATENCY_BUCKETS, "camera")
+        text = "From an event message in the store to its acknowledgement by the broker."
+        self._publish_latency = histogram("publish_latency_seconds", text, PUBLISH_BUCKETS)
+        text = "Wall time of the model per segment."
+        self._inference = histogram("inference_seconds", text, INFERENCE_BUCKETS, "camera")
+        self._surprise = histogram("surprise_nats", "Surprise of segments.", SURPRISE_BUCKETS, "camera")
+        text = "What surprise is compared with."
+        self._threshold = Gauge(names.PREFIX + "threshold_nats", text, ["camera"], registry=self.registry)
+        text = "Segments scored with the hypotheses of an earlier one."
+        self._cache_hits = Counter(
+            names.PREFIX + "hypothesis_cache_hits_total", text, ["camera"], registry=self.registry
+        )
+
+    def watch(
+        self,
+        cameras: Sequence[MeasuredCamera],
+        *,
+        recorder: RecorderCounts,
+        store_path: Path,
+        mqtt: MqttCounts | None,
+        engine: Engine | None,
+        engine_stats: EngineStats,
+    ) -> None:
+        """Read these from now on. Call it once, on the loop, before the cameras run.
+
+        Args:
+            engine: read for its name, and for its memory if it has any; None when no model is asked.
+        """
+        self._rows = [(names.STORE, recorder), (names.ENGINE, engine_stats)]
+        if mqtt is not None:
+            self._rows.append((names.MQTT, mqtt))
+        self._memory = engine if isinstance(engine, EngineMemory) else None
+        self._outbox = OutboxWatch(store_path)
+        self._model = engine.name if engine is not None else ""
+        for camera in cameras:
+            for metric in (self._surprise, self._score_latency, self._event_latency, self._inference, self._cache_hits):
+                metric.labels(camera.camera_id)  # there from the start, so that the first one is an increase
+            self._threshold.labels(camera.camera_id).set(camera.events.calibrator.level)
+        self._cameras = cameras
+
+    async def observe(self, observation: Observation) -> None:
+        camera_id = observation.camera_id
+        self._surprise.labels(camera_id).observe(observation.surprise_nats)
+        self._threshold.labels(camera_id).set(observation.threshold_nats)
+        if observation.stage_seconds:
+            self._inference.labels(camera_id).observe(sum(observation.stage_seconds.values()))
+            if observation.hypotheses and "sample" not in observation.stage_seconds:
+                self._cache_hits.labels(camera_id).inc()
+        ended_at = observation.started_at + observation.end_seconds - observation.start_seconds
+        self._ended_at[camera_id] = ended_at
+        self._note_latency(self._score_latency, camera_id)
+
+    async def alert(self, event: Event, keyframe: Keyframe | None) -> None:
+        if event.phase is not EventPhase.END:  # an end may come long after the last segment
+            self._note_latency(self._event_latency, event.camera_id)
+
+    async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
+        return  # read from the camera's stats
+
+    def _note_latency(self, histogram: Histogram, camera_id: str) -> None:
+        seconds = self._clock() - self._ended_at[camera_id]
+        if seconds >= 0:  # a file that plays faster than life is scored before its time
+            histogram.labels(camera_id).observe(seconds)
+
+    def collect(self) -> Iterable[Metric]:
+        with self._lock:
+            return list(self._collect())
+
+    def _collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily(
+            "streamspike_build",
+            "What runs.",
+            {"version": __version__, "python": platform.python_version(), "model": self._model},
+        )
+        labelled = [({"camera": camera.camera_id}, camera) for camera in self._cameras]
+        yield from names.collect(names.CAMERA, [(labels, camera.stats) for labels, camera in labelled])
+        yield from names.collect(names.SCORED, labelled)
+        yield from names.collect(names.EVENTS, [(labels, camera.events.counts) for labels, camera in labelled])
+        yield from names.collect(names.BUDGET, [(labels, camera.events.calibrator) for labels, camera in labelled])
+        for families, source in self._rows:
+            yield from names.collect(families, [({}, source)])
+        yield from self._collect_memory()
+        if self._outbox is not None:
+            view = self._outbox.look(self._clock())
+            for seconds in view.published_seconds:
+                self._publish_latency.observe(seconds)
+            yield from names.collect(names.OUTBOX, [({}, view)])
+
+    def _collect_memory(self) -> list[Metric]:
+        """What the engine holds; as it was at the last scrape when a step changes it at this very moment."""
+        if self._memory is not None:
+            with contextlib.suppress(RuntimeError):  # a dictionary that changed while it was summed
+                self._memory_metrics = list(names.collect(names.MEMORY, [({}, self._memory)]))
+        return self._memory_metrics
