@@ -97,6 +97,20 @@ class SegmentConfig(Section):
     ] = "off"
 
 
+class HealthConfig(Section):
+    """When a camera counts as offline, frozen or moved."""
+
+    offline_after_seconds: Annotated[
+        float, Field(ge=0, le=3600, description="a lost connection is told after so long; shorter drops are not")
+    ] = 10.0
+    frozen_after_seconds: Annotated[
+        float, Field(ge=1, le=86_400, description="the same picture for so long, from a camera with noise: blind")
+    ] = 60.0
+    notice_moves: Annotated[
+        bool, Field(description="a camera that was turned starts learning again; false: it turns by itself")
+    ] = True
+
+
 class BeliefConfig(Section):
     """How surprise is computed (see docs: facts of the method in paper and published code)."""
 
@@ -258,6 +272,7 @@ class Config(Section):
     cameras: tuple[CameraConfig, ...] = ()
     ingest: IngestConfig = IngestConfig()
     segment: SegmentConfig = SegmentConfig()
+    health: HealthConfig = HealthConfig()
     scorer: Annotated[ScorerName, Field(description="what gives each segment its score")] = "surprise"
     belief: BeliefConfig = BeliefConfig()
     model: ModelConfig = ModelConfig()

@@ -64,6 +64,14 @@ class CameraStats:
     """Written by the gate."""
     blind_segments: int = 0
     """Written by the gate."""
+    camera_moves: int = 0
+    """Times the camera was moved. Written by the gate."""
+    degraded: bool = False
+    """Gauge: the model fails, and a score without a model stands in. Written on the loop."""
+    degraded_segments: int = 0
+    """Scored without the model because it failed. Written on the loop."""
+    model_retries: int = 0
+    """Segments the model was asked about again while it was down. Written on the loop."""
 
 
 @dataclass(slots=True)

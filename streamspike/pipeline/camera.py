@@ -14,7 +14,7 @@ from streamspike.config import CameraConfig, Config
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation, Segment, Sink
 from streamspike.errors import EngineError, RequestShed, SourceError
 from streamspike.ingest.channel import Channel
-from streamspike.ingest.gate import Gate
+from streamspike.ingest.gate import Gate, Verdict
 from streamspike.ingest.reader import CameraReader
 from streamspike.ingest.ring import Ring
 from streamspike.outputs.keyframes import encode_keyframe
@@ -59,7 +59,7 @@ class CameraPipeline:
         self._clock = clock
         model_name = inference.name if inference is not None else ""
         self._scorer = make_scorer(camera, config, model_name, lambda: self.events.event is not None)
-        self._gate = Gate(self.stats)
+        self._gate = Gate(self.stats, health=config.health)
         self._channel: Channel[Segment] = Channel(config.segment.max_queued, clock.monotonic)
         ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
         opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
@@ -78,7 +78,7 @@ class CameraPipeline:
             report=self._hear_reader,
         )
         self._reader_state = (CameraState.CONNECTING, "")
-        self._verdict = CameraState.WATCHING
+        self._verdict = Verdict(CameraState.WATCHING)
         self._reported: tuple[CameraState, str] | None = None
         self._changed = asyncio.Event()
         self._scoring = False
@@ -136,7 +136,7 @@ class CameraPipeline:
         request = self._scorer.request(segment)
         if request is None:
             return await asyncio.to_thread(self._scorer.observe, segment, NOTHING_ASKED)
-        if self._verdict is CameraState.STILL and len(self._channel) > 0:
+        if self._verdict.state is CameraState.STILL and len(self._channel) > 0:
             # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
             self._leave_out(segment, "still")
             return None
@@ -222,8 +222,8 @@ class CameraPipeline:
         state, reason = self._reader_state
         if state is not CameraState.WATCHING:
             return state, reason
-        if self._verdict is CameraState.BLIND:
-            return CameraState.BLIND, "the picture is black or uniform"
+        if self._verdict.state in (CameraState.BLIND, CameraState.MOVED):
+            return self._verdict.state, self._verdict.reason
         if self.events.calibrator.learning:
             return CameraState.LEARNING, ""
-        return self._verdict, ""
+        return self._verdict.state, self._verdict.reason

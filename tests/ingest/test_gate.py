@@ -23,7 +23,7 @@ COVERED = make_segment(BLACK, BLACK)
 
 def judge_all(*segments: Segment) -> list[CameraState]:
     gate = Gate(CameraStats(), debounce_segments=3)
-    return [gate.judge(segment) for segment in segments]
+    return [gate.judge(segment).state for segment in segments]
 
 
 def test_still_is_said_after_three_quiet_segments_and_taken_back_at_once() -> None:
