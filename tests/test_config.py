@@ -66,7 +66,7 @@ def test_config_cannot_be_changed() -> None:
         ({"mqtt": {"keep_days": 2}}, "unknown key 'mqtt.keep_days'; did you mean 'store.keep_days'?"),
         (
             {"qqq": SOURCE},
-            "unknown key 'qqq'; valid keys: cameras, ingest, segment, scorer, belief, model, engine, events, store",
+            "unknown key 'qqq'; valid keys: cameras, ingest, segment, health, scorer, belief, model, engine, events, store",
         ),
         ({"belief": {"scorer": "middle"}}, "unknown key 'belief.scorer'; 'scorer' stands at the top level"),
     ],
