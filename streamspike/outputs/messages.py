@@ -2,15 +2,17 @@
 
 One line per message, times in ISO 8601 UTC, probabilities in [0, 1] with the most likely first. A consumer removes
 duplicates by (id, revision) and notices gaps by `sequence`, which counts the event messages of a camera from 1.
+`schemas/` has a JSON schema of each message; docs/mqtt.md has them all with examples.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streamspike.core import CameraState, Event, Observation
+from streamspike.core import CameraState, Event, Keyframe, Observation
 
 VERSION = 1
 """Of the payloads. Grows when a key changes its meaning or goes away; new keys may come at any time."""
@@ -19,9 +21,21 @@ ONLINE = "online"
 OFFLINE = "offline"
 
 
-def event_payload(event: Event, sequence: int | None = None) -> str:
-    """One message of the life of an event. The sequence is left out where nobody counts."""
+def event_payload(
+    event: Event, sequence: int | None = None, *, keyframes: Sequence[int] | None = None, has_clip: bool = False
+) -> str:
+    """One message of the life of an event.
+
+    Args:
+        sequence: left out where nobody counts.
+        keyframes: indices of those there are; None leaves the links out, where nobody serves them.
+        has_clip: link the clip; it is written after the event has ended, so most messages cannot.
+    """
     counted = {} if sequence is None else {"sequence": sequence}
+    linked: dict[str, object] = {}
+    if keyframes is not None:
+        pictures = [keyframe_path(event.event_id, index) for index in keyframes]
+        linked["links"] = {"keyframes": pictures, "clip": clip_path(event.event_id) if has_clip else None}
     return _dump(
         {
             "id": event.event_id,
@@ -41,16 +55,99 @@ def event_payload(event: Event, sequence: int | None = None) -> str:
             "end_at": None if event.end_at is None else iso_utc(event.end_at),
             "epoch": event.epoch,
             "model": event.model,
+            **linked,
             "version": VERSION,
         }
     )
 
 
-def state_payload(camera_id: str, state: CameraState, reason: str, at: float) -> str:
-    """The state of a camera and why."""
+def state_payload(
+    camera_id: str,
+    state: CameraState,
+    reason: str,
+    at: float,
+    *,
+    event_id: str | None = None,
+    alerts_per_day: float | None = None,
+    effective_alerts_per_day: float | None = None,
+) -> str:
+    """The state of a camera and why.
+
+    Args:
+        event_id: of the event that goes on.
+        alerts_per_day: the budget that was set; None where it is not known.
+        effective_alerts_per_day: the budget after what people said of its alerts.
+    """
     return _dump(
-        {"camera": camera_id, "state": state.value, "reason": reason, "since": iso_utc(at), "version": VERSION}
+        {
+            "camera": camera_id,
+            "state": state.value,
+            "reason": reason,
+            "since": iso_utc(at),
+            "event": event_id,
+            "alerts_per_day": alerts_per_day,
+            "effective_alerts_per_day": None
+            if effective_alerts_per_day is None
+            else _significant(effective_alerts_per_day),
+            "version": VERSION,
+        }
     )
+
+
+def error_payload(camera_id: str | None, command: str | None, reason: str, sentence: str, at: float) -> str:
+    """Why a command was refused. What was sent is not quoted."""
+    return _dump(
+        {
+            "camera": camera_id,
+            "command": command,
+            "reason": reason,
+            "error": sentence,
+            "at": iso_utc(at),
+            "version": VERSION,
+        }
+    )
+
+
+def clip_payload(event: Event, seconds: float, num_bytes: int, codec: str) -> str:
+    """A clip of an event can be fetched."""
+    return _dump(
+        {
+            "id": event.event_id,
+            "camera": event.camera_id,
+            "clip": clip_path(event.event_id),
+            "seconds": round(seconds, 3),
+            "bytes": num_bytes,
+            "codec": codec,
+            "version": VERSION,
+        }
+    )
+
+
+def keyframe_properties(keyframe: Keyframe) -> tuple[tuple[str, str], ...]:
+    """The metadata of a picture, as user properties of MQTT 5; all values are text. Without an event: a snapshot."""
+    event = (
+        ("event", keyframe.event_id),
+        ("index", str(keyframe.index)),
+        ("path", keyframe_path(keyframe.event_id, keyframe.index)),
+    )
+    return (
+        ("camera", keyframe.camera_id),
+        *(event if keyframe.event_id else ()),
+        ("taken_at", iso_utc(keyframe.taken_at)),
+        ("width_px", str(keyframe.width_px)),
+        ("height_px", str(keyframe.height_px)),
+        ("version", str(VERSION)),
+    )
+
+
+def keyframe_path(event_id: str, index: int) -> str:
+    """Of a keyframe on the page, relative to its root."""
+    return f"/keyframes/{event_id}-{index}.jpg"
+
+
+def clip_path(event_id: str) -> str:
+    """Of a clip on the page, relative to its root."""
+    return f"/events/{event_id}/clip.mp4"
 
 
 def surprise_payload(observation: Observation) -> str:

@@ -18,7 +18,8 @@ from streamspike.config import MqttConfig
 from streamspike.core import CameraState
 from streamspike.errors import BrokerError
 from streamspike.outputs.broker import parse_address, probe
-from streamspike.outputs.mqtt import MAX_QUEUED_SURPRISES, MqttSink
+from streamspike.outputs.mailbox import MAX_NEWS
+from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
 from tests.support.messages import NOON, end_of, make_event, make_observation
@@ -189,6 +190,7 @@ CLIENT = """
 import asyncio, sys
 from pathlib import Path
 from streamspike.config import MqttConfig
+from streamspike.outputs.mailbox import MAX_NEWS
 from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
@@ -231,7 +233,7 @@ async def test_surprise_is_published_per_segment_and_dropped_with_a_count_while_
 async def test_surprises_that_pile_up_drop_the_oldest(broker: Mosquitto, tmp_path: Path) -> None:
     async with broker.subscribe("spike/door/surprise") as inbox, running(broker.config(), tmp_path) as (_, sink):
         await until_connected(sink)
-        for index in range(MAX_QUEUED_SURPRISES + 10):  # without yielding to the publisher
+        for index in range(MAX_NEWS + 10):  # without yielding to the publisher
             await sink.observe(make_observation(index))
         assert sink.counts.num_surprises_dropped == 10
         [first] = await inbox.take(1)
