@@ -1,0 +1,217 @@
+"""Answers every request of the API and the page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from streamspike import __version__
+from streamspike.core import CameraState
+from streamspike.errors import StoreError
+from streamspike.outputs.recorder import Recorder
+from streamspike.outputs.web import asked
+from streamspike.outputs.web.answers import (
+    Answer,
+    CameraList,
+    EventPage,
+    HealthAnswer,
+    ObservationList,
+    VerdictAnswer,
+    event_answer,
+    event_detail,
+    observation_answer,
+)
+from streamspike.outputs.web.archive import Archive
+from streamspike.outputs.web.asked import Mistaken
+from streamspike.outputs.web.entry import COOKIE, COOKIE_SECONDS, Entry
+from streamspike.outputs.web.guard import explain
+from streamspike.outputs.web.hub import Hub, Stream
+from streamspike.outputs.web.pictures import Pictures
+from streamspike.outputs.web.static_files import StaticFile
+from streamspike.outputs.web.wall import Wall
+
+UNWELL = (CameraState.OFFLINE, CameraState.BLIND)
+HISTORY_SECONDS = 600.0
+KEPT = {"cache-control": "private, max-age=86400"}
+
+
+class Handlers:
+    """One method for each operation, of its name."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        recorder: Recorder,
+        wall: Wall,
+        hub: Hub,
+        pictures: Pictures,
+        entry: Entry,
+        clips_folder: Path,
+        num_refused: Callable[[], int],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._archive = archive
+        self._recorder = recorder
+        self._wall = wall
+        self._hub = hub
+        self._pictures = pictures
+        self._entry = entry
+        self._clips_folder = clips_folder
+        self._num_refused = num_refused
+        self._now = now
+        self._started_at = now()
+
+    async def list_cameras(self, request: Request) -> Response:
+        records = await self._archive.run(self._archive.store.cameras)
+        return _answer(CameraList(cameras=self._wall.answers(records)))
+
+    async def show_picture(self, request: Request) -> Response:
+        picture = await self._pictures.newest(asked.read_id(request, "camera_id"))
+        if picture is None:
+            raise Mistaken(404, "there is no picture of this camera now")
+        headers = {"etag": picture.tag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == picture.tag:
+            return Response(status_code=304, headers=headers)
+        return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
+
+    async def list_observations(self, request: Request) -> Response:
+        camera_id, archive = asked.read_id(request, "camera_id"), self._archive
+        end = asked.read_time(request, "end", self._now() + 1.0)
+        start = asked.read_time(request, "start", end - HISTORY_SECONDS)
+        limit, beliefs = asked.read_number(request, "limit", 600, 3600), asked.read_flag(request, "beliefs")
+        known = {record.camera_id for record in await archive.run(archive.store.cameras)}
+        if camera_id not in known:
+            raise Mistaken(404, "there is no such camera")
+        found = await archive.run(archive.store.observations, camera_id, start, end, limit)
+        return _answer(ObservationList(observations=[observation_answer(each, beliefs=beliefs) for each in found]))
+
+    async def list_events(self, request: Request) -> Response:
+        limit = asked.read_number(request, "limit", 50, 200)
+        found = await self._archive.run(
+            self._archive.search,
+            asked.read_words(request, "words"),
+            asked.read_optional_id(request, "camera"),
+            asked.read_optional_id(request, "before"),
+            limit + 1,
+        )
+        events = [event_answer(each.event, each.frame.number if each.frame else None) for each in found[:limit]]
+        return _answer(EventPage(events=events, before=events[-1].id if len(found) > limit else None))
+
+    async def show_event(self, request: Request) -> Response:
+        event_id, archive = asked.read_id(request, "event_id"), self._archive
+        revisions, frames = await archive.run(archive.find, event_id)
+        if not revisions:
+            raise Mistaken(404, "there is no such event")
+        clip = await archive.run(archive.store.clips.find, event_id)
+        useful = await archive.run(archive.store.feedback.of_event, event_id)
+        return _answer(event_detail(revisions, frames, clip, useful))
+
+    async def judge_event(self, request: Request) -> Response:
+        event_id = asked.read_id(request, "event_id")
+        try:
+            body = json.loads(await request.body())
+        except ValueError:  # not UTF-8 or not JSON
+            body = None
+        if not isinstance(body, dict) or body.keys() != {"useful"} or not isinstance(body["useful"], bool):
+            raise Mistaken(400, 'the body must be {"useful": true} or {"useful": false}')
+        recorder = self._recorder
+        known = await recorder.run(recorder.store.feedback.record, event_id, body["useful"], self._now())
+        if known is None:
+            raise Mistaken(404, "there is no such event")
+        return _answer(VerdictAnswer(id=event_id, useful=body["useful"]))
+
+    async def show_keyframe(self, request: Request) -> Response:
+        number = min(request.path_params["number"], 2**31)  # more than the database can hold would be an error there
+        jpeg = await self._archive.run(self._archive.picture, asked.read_id(request, "event_id"), number)
+        if jpeg is None:
+            raise Mistaken(404, "there is no such keyframe")
+        return Response(jpeg, media_type="image/jpeg", headers=KEPT)
+
+    async def show_clip(self, request: Request) -> Response:
+        event_id, archive = asked.read_id(request, "event_id"), self._archive
+        clip = await archive.run(archive.store.clips.find, event_id)
+        path = None if clip is None else self._clips_folder / Path(clip.file_name).name
+        if path is None or not path.is_file():
+            raise Mistaken(404, "there is no clip of this event")
+        return FileResponse(path, media_type="video/mp4", headers=KEPT)
+
+    async def stream(self, request: Request) -> Response:
+        stream = self._hub.open()
+        if stream is None:
+            return explain(503, "too many pages are open (web.max_streams)", {"retry-after": "30"})
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._send(stream), media_type="text/event-stream", headers=headers)
+
+    async def show_health(self, request: Request) -> Response:
+        states = self._wall.states()
+        status = "degraded" if any(state in UNWELL for state in states.values()) else "ok"
+        try:
+            await self._archive.run(self._archive.store.cameras)
+        except StoreError:
+            status = "failing"
+        answer = HealthAnswer(
+            status=status,
+            version=__version__,
+            uptime_seconds=round(self._now() - self._started_at, 3),
+            cameras={camera_id: state.value for camera_id, state in states.items()},
+            num_streams=self._hub.counts.num_streams,
+            num_messages_dropped=self._hub.counts.num_dropped,
+            num_requests_refused=self._num_refused(),
+            needs_token=self._entry.needs_token,
+        )
+        return _answer(answer)
+
+    async def log_in(self, request: Request) -> Response:
+        """The form sends the token; the browser keeps a cookie for it."""
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
+        if not self._entry.accepts(fields.get("token", [""])[0]):
+            return RedirectResponse("/login#wrong", 303)
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(COOKIE, self._entry.cookie(), COOKIE_SECONDS, httponly=True, samesite="strict")
+        return answer
+
+    async def log_out(self, request: Request) -> Response:
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return answer
+
+    async def explain_mistake(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, Mistaken)
+        return explain(error.status, str(error))
+
+    async def explain_store(self, request: Request, error: Exception) -> Response:
+        return explain(503, str(error))
+
+    async def _send(self, stream: Stream) -> AsyncIterator[bytes]:
+        try:
+            async for message in stream.messages():
+                yield message
+        finally:
+            self._hub.close(stream)
+
+
+def show_file(file: StaticFile) -> Callable[[Request], Response]:
+    """A handler for one file of the page."""
+
+    def handle(request: Request) -> Response:
+        headers = {"etag": file.tag, "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == file.tag:
+            return Response(status_code=304, headers=headers)
+        return Response(file.content, media_type=file.media, headers=headers)
+
+    return handle
+
+
+def show_document(document: dict[str, object]) -> Callable[[Request], Response]:
+    """A handler for JSON that never changes."""
+    return lambda request: JSONResponse(document)
+
+
+def _answer(answer: Answer) -> Response:
+    return Response(answer.model_dump_json(), media_type="application/json")

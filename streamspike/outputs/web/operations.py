@@ -1,0 +1,139 @@
+"""Every path of the API: what it does, what it takes and what it answers. The routes and OpenAPI are made from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from streamspike.outputs.web import answers
+
+JSON = "application/json"
+JPEG = "image/jpeg"
+ID_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"}
+TIME_SCHEMA = {"type": "string", "format": "date-time"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Something in the path or the query."""
+
+    name: str
+    place: Literal["path", "query"]
+    schema: dict[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path."""
+
+    name: str
+    """Of the handler, and operationId."""
+    method: Literal["GET", "POST"]
+    path: str
+    """As Starlette wants it, with the convertors of parameters."""
+    summary: str
+    answer: type[answers.Answer] | None = None
+    """Of JSON; None: `media` says what it is."""
+    media: str = JSON
+    parameters: tuple[Parameter, ...] = ()
+    failures: tuple[int, ...] = ()
+    body: dict[str, Any] | None = None
+    """JSON schema of what a POST sends."""
+
+
+_CAMERA = Parameter("camera_id", "path", ID_SCHEMA, "of a camera")
+_EVENT = Parameter("event_id", "path", ID_SCHEMA, "of an event")
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("list_cameras", "GET", "/api/cameras", "All cameras as they stand.", answers.CameraList, failures=(503,)),
+    Operation(
+        "show_picture",
+        "GET",
+        "/api/cameras/{camera_id}/picture.jpg",
+        "The newest frame of a camera; 304 when it is the one you have.",
+        media=JPEG,
+        parameters=(_CAMERA,),
+        failures=(404,),
+    ),
+    Operation(
+        "list_observations",
+        "GET",
+        "/api/cameras/{camera_id}/observations",
+        "The surprise of a camera's segments that began in [start, end), oldest first; the newest ones of too many.",
+        answers.ObservationList,
+        parameters=(
+            _CAMERA,
+            Parameter("start", "query", TIME_SCHEMA, "ten minutes ago when left out"),
+            Parameter("end", "query", TIME_SCHEMA, "now when left out"),
+            Parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 3600, "default": 600}, "at most"),
+            Parameter("beliefs", "query", {"type": "boolean", "default": False}, "with the hypotheses"),
+        ),
+        failures=(400, 404, 503),
+    ),
+    Operation(
+        "list_events",
+        "GET",
+        "/api/events",
+        "Events as they stand, newest first.",
+        answers.EventPage,
+        parameters=(
+            Parameter("camera", "query", ID_SCHEMA, "only of this camera"),
+            Parameter("words", "query", {"type": "string", "maxLength": 200}, "all of them seen, expected or believed"),
+            Parameter("before", "query", ID_SCHEMA, "an event; only older ones"),
+            Parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "at most"),
+        ),
+        failures=(400, 503),
+    ),
+    Operation(
+        "show_event",
+        "GET",
+        "/api/events/{event_id}",
+        "Everything about one event: its revisions, keyframes and clip.",
+        answers.EventDetail,
+        parameters=(_EVENT,),
+        failures=(404, 503),
+    ),
+    Operation(
+        "judge_event",
+        "POST",
+        "/api/events/{event_id}/verdict",
+        "Say whether an event was useful; it moves the budget of its camera a little. The last verdict counts.",
+        answers.VerdictAnswer,
+        parameters=(_EVENT,),
+        failures=(400, 404, 503),
+        body={
+            "type": "object",
+            "required": ["useful"],
+            "additionalProperties": False,
+            "properties": {"useful": {"type": "boolean"}},
+        },
+    ),
+    Operation(
+        "show_keyframe",
+        "GET",
+        "/events/{event_id}/keyframes/{number:int}.jpg",
+        "A frame chosen for an event.",
+        media=JPEG,
+        parameters=(_EVENT, Parameter("number", "path", {"type": "integer", "minimum": 0}, "of the keyframe")),
+        failures=(404, 503),
+    ),
+    Operation(
+        "show_clip",
+        "GET",
+        "/events/{event_id}/clip.mp4",
+        "The video around an event; ranges are answered.",
+        media="video/mp4",
+        parameters=(_EVENT,),
+        failures=(404, 503),
+    ),
+    Operation(
+        "stream",
+        "GET",
+        "/api/stream",
+        "Server-sent events: hello, observation, event, state; and lost, after which to ask for everything again.",
+        media="text/event-stream",
+        failures=(503,),
+    ),
+    Operation("show_health", "GET", "/api/health", "Whether streamspike is well.", answers.HealthAnswer),
+)
