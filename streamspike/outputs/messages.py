@@ -124,15 +124,15 @@ def clip_payload(event: Event, seconds: float, num_bytes: int, codec: str) -> st
 
 
 def keyframe_properties(keyframe: Keyframe) -> tuple[tuple[str, str], ...]:
-    """The metadata of a picture, as user properties of MQTT 5; all values are text. Without an event: a snapshot."""
-    event = (
-        ("event", keyframe.event_id),
-        ("index", str(keyframe.index)),
-        ("path", keyframe_path(keyframe.event_id, keyframe.index)),
-    )
+    """The metadata of a picture, as user properties of MQTT 5; all values are text.
+
+    Without an event it was chosen under the hourly budget, or is a snapshot that somebody asked for.
+    """
+    event = (("event", keyframe.event_id), ("path", keyframe_path(keyframe.event_id, keyframe.index)))
     return (
         ("camera", keyframe.camera_id),
         *(event if keyframe.event_id else ()),
+        ("index", str(keyframe.index)),
         ("taken_at", iso_utc(keyframe.taken_at)),
         ("width_px", str(keyframe.width_px)),
         ("height_px", str(keyframe.height_px)),
@@ -141,8 +141,8 @@ def keyframe_properties(keyframe: Keyframe) -> tuple[tuple[str, str], ...]:
 
 
 def keyframe_path(event_id: str, index: int) -> str:
-    """Of a keyframe on the page, relative to its root."""
-    return f"/keyframes/{event_id}-{index}.jpg"
+    """Of a keyframe of an event on the page, relative to its root."""
+    return f"/events/{event_id}/keyframes/{index}.jpg"
 
 
 def clip_path(event_id: str) -> str:

@@ -135,8 +135,14 @@ class MqttSink:
             self._known[event.camera_id] = replace(known, event_id=None if ended else event.event_id)
             self.refresh(event.camera_id)
         if keyframe is not None:
-            self._show(keyframe)
+            await self.show(keyframe)
         self._wake.set()
+
+    async def show(self, keyframe: Keyframe) -> None:
+        """Any picture: of an event, chosen under the hourly budget, or a snapshot."""
+        properties = messages.keyframe_properties(keyframe)
+        topic = self.topics.keyframe(keyframe.camera_id)
+        self._retain(topic, keyframe.jpeg, 0, "image/jpeg", properties, "keyframe")
 
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
         before = self._known.get(camera_id)
@@ -237,7 +243,7 @@ class MqttSink:
                 self._answer(refusal)
                 continue
             if keyframe is not None:
-                self._show(keyframe)
+                await self.show(keyframe)
             if camera_id is not None:
                 self.refresh(camera_id)
 
@@ -275,11 +281,6 @@ class MqttSink:
             refusal.camera_id, refusal.command, refusal.reason, str(refusal), self._clock()
         )
         self._post(Publication(self.topics.error(refusal.camera_id), payload, qos=1, kind="error"))
-
-    def _show(self, keyframe: Keyframe) -> None:
-        properties = messages.keyframe_properties(keyframe)
-        topic = self.topics.keyframe(keyframe.camera_id)
-        self._retain(topic, keyframe.jpeg, 0, "image/jpeg", properties, "keyframe")
 
     def _retain(
         self,
