@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -32,6 +33,8 @@ from streamspike.outputs.web.pictures import Pictures
 from streamspike.outputs.web.static_files import read_files
 from streamspike.outputs.web.wall import Wall, Watched
 
+log = logging.getLogger(__name__)
+
 MAX_CONNECTIONS = 256
 KEEP_ALIVE_SECONDS = 15
 FAREWELL_SECONDS = 2
@@ -54,8 +57,7 @@ class WebServer:
         watched: Callable[[], Sequence[Watched]],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Take the port.
-
+        """
         Args:
             store_path: of the recorder's store, which exists.
             clips_folder: where the files of clips are; it may not exist.
@@ -63,25 +65,18 @@ class WebServer:
 
         Raises:
             ConfigError: the page could be reached from other machines, and there is no token.
-            SinkError: the port cannot be had.
         """
-        entry = Entry(config)
-        self._socket = _listen(config.host, config.port)
         self.hub = Hub(config.max_streams)
+        self.url: str | None = None
+        """Where the page is, for a browser of this machine; None while it is not served."""
+        self._config = config
         self._now = now
         self._wall = Wall(watched)
         self._pictures = Pictures(self._wall.frame_of, config.picture_width_px)
         self._store_path = store_path
         self._clips_folder = clips_folder
         self._recorder = recorder
-        self._entry = entry
-
-    @property
-    def url(self) -> str:
-        """Where the page is, for a browser of this machine."""
-        host, port = self._socket.getsockname()[:2]
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        self._entry = Entry(config)
 
     async def observe(self, observation: Observation) -> None:
         self._wall.observe(observation)
@@ -99,7 +94,23 @@ class WebServer:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[WebServer]:
-        """Answer requests until the block is left; then tell every page goodbye."""
+        """Answer requests until the block is left; then tell every page goodbye.
+
+        When the port that nobody chose is taken (another streamspike runs), that is logged, and there is no page:
+        watching matters more.
+
+        Raises:
+            SinkError: the port that was chosen cannot be had.
+        """
+        try:
+            listener = _listen(self._config.host, self._config.port)
+        except SinkError as error:
+            if "port" in self._config.model_fields_set:
+                raise
+            log.warning("%s; watching goes on without the page", error)
+            yield self
+            return
+        self.url = _url(listener)
         archive = Archive(self._store_path)
         server = _QuietServer(
             uvicorn.Config(
@@ -117,7 +128,7 @@ class WebServer:
                 proxy_headers=False,
             )
         )
-        task = asyncio.create_task(server.serve([self._socket]), name="web")
+        task = asyncio.create_task(server.serve([listener]), name="web")
         try:
             yield self
         finally:
@@ -125,6 +136,7 @@ class WebServer:
             server.should_exit = True
             await task
             await archive.close()
+            self.url = None
 
     def _make_app(self, archive: Archive) -> Guard:
         guard: Guard
@@ -159,6 +171,12 @@ class _QuietServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _listen(host: str, port: int) -> socket.socket:
