@@ -29,7 +29,7 @@ def event_payload(
     Args:
         sequence: left out where nobody counts.
         keyframes: indices of those there are; None leaves the links out, where nobody serves them.
-        has_clip: link the clip; it is written after the event has ended, so most messages cannot.
+        has_clip: link the clip. It is written until after the end, so most messages cannot; `clip_payload` follows.
     """
     counted = {} if sequence is None else {"sequence": sequence}
     linked: dict[str, object] = {}
@@ -108,13 +108,13 @@ def error_payload(camera_id: str | None, command: str | None, reason: str, sente
     )
 
 
-def clip_payload(event: Event, seconds: float, num_bytes: int, codec: str) -> str:
+def clip_payload(event_id: str, camera_id: str, seconds: float, num_bytes: int, codec: str) -> str:
     """A clip of an event can be fetched."""
     return _dump(
         {
-            "id": event.event_id,
-            "camera": event.camera_id,
-            "clip": clip_path(event.event_id),
+            "id": event_id,
+            "camera": camera_id,
+            "clip": clip_path(event_id),
             "seconds": round(seconds, 3),
             "bytes": num_bytes,
             "codec": codec,

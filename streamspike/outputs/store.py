@@ -13,10 +13,11 @@ from pathlib import Path
 
 from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
 from streamspike.outputs import messages
-from streamspike.outputs.clip_table import ClipTable
+from streamspike.outputs.clip_table import Clip, ClipTable
 from streamspike.outputs.database import Database
 from streamspike.outputs.feedback import FeedbackTable
 from streamspike.outputs.outbox import Outbox
+from streamspike.outputs.topics import Topics
 
 DAY_SECONDS = 86_400.0
 PRUNE_ROWS = 2000
@@ -139,10 +140,26 @@ class Store:
             if keyframe is not None:
                 self._insert_keyframe(keyframe)
             if self._topic is not None:
-                payload = messages.event_payload(event, sequence)
-                topic = f"{self._topic}/{event.camera_id}/event"
+                shown = self._database.query(
+                    "SELECT number FROM keyframes WHERE event_id = ? ORDER BY taken_at, number", (event.event_id,)
+                )
+                numbers = [row["number"] for row in shown]
+                has_clip = self.clips.find(event.event_id) is not None
+                payload = messages.event_payload(event, sequence, keyframes=numbers, has_clip=has_clip)
+                topic = Topics(self._topic).event(event.camera_id)
                 self.outbox.append(event.camera_id, sequence, topic, payload, now=now)
         return True
+
+    def announce_clip(self, clip: Clip, now: float) -> None:
+        """Queue the message that a clip can be fetched, when there is a broker. Its file must be in its place."""
+        if self._topic is None:
+            return
+        payload = messages.clip_payload(clip.event_id, clip.camera_id, clip.seconds, clip.num_bytes, clip.codec)
+        topic = Topics(self._topic).clip(clip.camera_id)
+        with self._database.transaction(durable=True):
+            known = "SELECT last_sequence FROM cameras WHERE id = ?"
+            sequence = int(self._database.query_value(known, (clip.camera_id,)))  # of the event messages before it
+            self.outbox.append(clip.camera_id, sequence, topic, payload, now=now)
 
     def record_keyframe(self, keyframe: Keyframe) -> None:
         """Write one more frame chosen for an event or under the budget; the same number again replaces it."""
