@@ -182,7 +182,7 @@ def observation_answer(observation: Observation, *, beliefs: bool = True) -> Obs
 
 def event_answer(event: Event, frame_number: int | None) -> EventAnswer:
     """The payload of an event and where its picture is."""
-    picture = None if frame_number is None else picture_path(event.event_id, frame_number)
+    picture = None if frame_number is None else messages.keyframe_path(event.event_id, frame_number)
     return EventAnswer(**json.loads(messages.event_payload(event)), picture=picture)
 
 
@@ -200,24 +200,19 @@ def event_detail(
     )
 
 
-def picture_path(event_id: str, number: int) -> str:
-    """Where a keyframe is; ids need no escapes."""
-    return f"/events/{event_id}/keyframes/{number}.jpg"
-
-
 def _keyframe_answer(event_id: str, frame: StoredFrame) -> KeyframeAnswer:
     return KeyframeAnswer(
         number=frame.number,
         taken_at=iso_utc(frame.taken_at),
         width_px=frame.width_px,
         height_px=frame.height_px,
-        url=picture_path(event_id, frame.number),
+        url=messages.keyframe_path(event_id, frame.number),
     )
 
 
 def _clip_answer(clip: Clip) -> ClipAnswer:
     return ClipAnswer(
-        url=f"/events/{clip.event_id}/clip.mp4",
+        url=messages.clip_path(clip.event_id),
         started_at=iso_utc(clip.started_at),
         seconds=clip.seconds,
         bytes=clip.num_bytes,

@@ -58,9 +58,11 @@ class Wall:
         return {camera.camera_id: self._view(camera.camera_id).state for camera in self._watched()}
 
     def frame_of(self, camera_id: str) -> Frame | None:
-        """The newest frame of a camera of this process."""
+        """The newest frame of a camera of this process; None while it is paused: then nobody is to look."""
         camera = self._find(camera_id)
-        return None if camera is None else camera.latest_frame
+        if camera is None or self._view(camera_id).state is CameraState.PAUSED:
+            return None
+        return camera.latest_frame
 
     def progress_of(self, camera_id: str) -> float:
         """Of learning, in [0, 1]."""

@@ -56,9 +56,9 @@ async function ask(path, options) {
 // ---- beliefs as bars
 
 function union(expected, believed) {
-  const rows = new Map(expected.map((b) => [b.text, { text: b.text, prior: b.probability, posterior: 0 }]));
+  const rows = new Map(expected.map((b) => [b.text, { text: b.text, prior: b.probability, posterior: null }]));
   for (const b of believed) {
-    if (!rows.has(b.text)) rows.set(b.text, { text: b.text, prior: 0, posterior: 0 });
+    if (!rows.has(b.text)) rows.set(b.text, { text: b.text, prior: null, posterior: null });
     rows.get(b.text).posterior = b.probability;
   }
   return [...rows.values()];
@@ -86,8 +86,9 @@ function fillBeliefs(box, beliefs, saw, most) {
     row.classList.toggle("saw", belief.text === saw);
     for (const [side, value] of [["before", belief.prior], ["after", belief.posterior]]) {
       $(`span.${side} i`, row).style.width = `${value * 100}%`;
-      $(`b.${side}`, row).textContent = percent(value);
-      $(`b.${side}`, row).setAttribute("aria-label", `${side} ${percent(value)}`);
+      const words = value === null ? "-" : percent(value); // not among the hypotheses
+      $(`b.${side}`, row).textContent = words;
+      $(`b.${side}`, row).setAttribute("aria-label", `${side} ${words}`);
     }
   });
 }
