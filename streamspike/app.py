@@ -103,6 +103,7 @@ async def _watch(
     metrics: Metrics | None,
 ) -> RunReport:
     from streamspike.outputs.broker import probe
+    from streamspike.outputs.clips import open_archive
     from streamspike.outputs.console import ConsoleSink
     from streamspike.outputs.jsonl import JsonlSink
     from streamspike.outputs.mqtt import MqttSink
@@ -125,14 +126,18 @@ async def _watch(
     stats, clock = EngineStats(), SystemClock()
     store = Store(Path(config.store.path), topic)
     service = InferenceService(engine, stats, config.engine, clock) if engine is not None else contextlib.nullcontext()
-    async with Recorder(store) as recorder, service as inference:
+    async with (
+        Recorder(store) as recorder,
+        service as inference,
+        open_archive(config.clips, config.store, recorder, clock) as archive,
+    ):
         mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
         with contextlib.ExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
             supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
             panel = ConsoleSink(lambda camera: supervisor.threshold_of(camera), lambda: _footer(supervisor), console)
             measured = [metrics] if metrics is not None else []
-            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel, *measured], mqtt, clock)
+            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel, *measured], mqtt, clock, archive)
             await supervisor.prepare()
             if metrics is not None:
                 metrics.watch(

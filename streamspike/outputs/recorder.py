@@ -32,6 +32,10 @@ class RecorderCounts:
     """Revisions written."""
     num_events_repeated: int = 0
     """Revisions that were in the store already."""
+    num_keyframes: int = 0
+    """Of the hourly budget; those of events come with them."""
+    num_keyframes_lost: int = 0
+    """The store could not be written."""
 
 
 class Recorder:
@@ -70,6 +74,17 @@ class Recorder:
             self.counts.num_events += 1
         else:
             self.counts.num_events_repeated += 1
+
+    async def show(self, keyframe: Keyframe) -> None:
+        """Keep a keyframe chosen under the budget; one that cannot be written is counted and the stream goes on."""
+        try:
+            await self.run(self.store.record_keyframe, keyframe)
+        except StoreError as error:
+            if self.counts.num_keyframes_lost == 0:
+                log.error("keyframes are lost: %s", error)
+            self.counts.num_keyframes_lost += 1
+            return
+        self.counts.num_keyframes += 1
 
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
         await self.run(self.store.record_state, camera_id, state, reason, self._clock())

@@ -17,7 +17,10 @@ from streamspike.ingest.channel import Channel
 from streamspike.ingest.gate import Gate, Verdict
 from streamspike.ingest.reader import CameraReader
 from streamspike.ingest.ring import Ring
+from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.keyframes import encode_keyframe
+from streamspike.pipeline.camera_clips import CameraClips
+from streamspike.pipeline.camera_keyframes import CameraKeyframes
 from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.opener import make_opener
 from streamspike.stats import CameraStats
@@ -36,12 +39,14 @@ class CameraPipeline:
         sinks: Sequence[Sink],
         clock: Clock,
         threshold_state: dict[str, object] | None = None,
+        archive: ClipArchive | None = None,
     ) -> None:
         """
         Args:
             inference: None only for a scorer that asks no model.
             sinks: told of everything, in this order; the store comes first, so that nothing is published unwritten.
             threshold_state: what the threshold had learned in an earlier run.
+            archive: where clips go; None for no clips.
 
         Raises:
             SourceError, WorldError: the address of the camera is wrong.
@@ -64,6 +69,8 @@ class CameraPipeline:
         ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
         opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
         self._is_live = opener.is_live
+        self._clips = CameraClips(ring, archive, config.clips, is_patient=not opener.is_live)
+        self.keyframes = CameraKeyframes(camera.id, config.keyframes, config.store.keyframe_width_px, sinks)
         self._reader = CameraReader(
             camera,
             opener.connect,
@@ -100,11 +107,15 @@ class CameraPipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._reader.run(), name=f"camera[{self.camera_id}].ingest")
             group.create_task(self._report_states(), name=f"camera[{self.camera_id}].state")
+            group.create_task(self._clips.run(), name=f"camera[{self.camera_id}].clips")
             await self._score_segments()
+            self._clips.stop()
             # Asked to end and not cancelled: half of the sinks would have heard the news it is telling.
             self._finished = True
             self._changed.set()
         await self._end_event()
+        await self._clips.finish("end")
+        await self.keyframes.finish()
         await self._report_state()
 
     async def _score_segments(self) -> None:
@@ -112,6 +123,7 @@ class CameraPipeline:
             self.stats.queued_segments = len(self._channel)
             self._scoring = True
             await self._score(segment)
+            await self._clips.follow(segment)
             self._scoring = False
             await self._end_event_unseen()
 
@@ -126,6 +138,7 @@ class CameraPipeline:
             await sink.observe(observation)
         async with self._telling:
             await self._tell_event(self.events.update(observation), segment)
+        await self.keyframes.offer(segment, observation)
 
     def _judge(self, segment: Segment) -> None:
         self._verdict = self._gate.judge(segment)
@@ -170,6 +183,8 @@ class CameraPipeline:
         lost = state is CameraState.OFFLINE and not len(self._channel)  # known before what was read is scored
         if not self._scoring and (lost or state is CameraState.BLIND):
             await self._end_event()
+            if lost:
+                await self._clips.finish("connection")
 
     async def _end_event(self) -> None:
         async with self._telling:
@@ -181,6 +196,7 @@ class CameraPipeline:
         keyframe = self._choose_keyframe(event, segment) if segment is not None else None
         for sink in self._sinks:
             await sink.alert(event, keyframe)
+        await self._clips.hear(event, segment)
 
     def _choose_keyframe(self, event: Event, segment: Segment) -> Keyframe | None:
         """The newest frame of a segment that is the peak so far; the end of an event brings no new one."""

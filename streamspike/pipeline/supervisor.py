@@ -9,6 +9,7 @@ from streamspike.clock import Clock
 from streamspike.config import Config
 from streamspike.core import Sink
 from streamspike.errors import SourceError
+from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.pipeline.camera import CameraPipeline
@@ -30,10 +31,12 @@ class Supervisor:
         sinks: Sequence[Sink],
         mqtt: MqttSink | None,
         clock: Clock,
+        archive: ClipArchive | None = None,
     ) -> None:
         """
         Args:
             inference: None when no camera's scorer asks a model.
+            archive: where clips go; None for no clips.
         """
         self.cameras: list[CameraPipeline] = []
         self.unsent_events = 0
@@ -44,13 +47,14 @@ class Supervisor:
         self._sinks = [recorder, *sinks, *([mqtt] if mqtt else [])]
         self._mqtt = mqtt
         self._clock = clock
+        self.archive = archive
 
     async def prepare(self) -> None:
         """Make the cameras, with what their thresholds learned earlier. Raises as `CameraPipeline`."""
         for camera in self._config.cameras:
             learned = await self._recorder.run(self._recorder.store.load_threshold, camera.id)
             self.cameras.append(
-                CameraPipeline(camera, self._config, self._inference, self._sinks, self._clock, learned)
+                CameraPipeline(camera, self._config, self._inference, self._sinks, self._clock, learned, self.archive)
             )
 
     def threshold_of(self, camera_id: str) -> float:
@@ -91,6 +95,8 @@ class Supervisor:
     async def _prune(self) -> None:
         while True:
             await self._recorder.prune(self._config.store.keep_days)
+            if self.archive is not None:
+                await self.archive.make_room()
             await self._clock.sleep(PRUNE_SECONDS)
 
     def _raise_if_nothing_was_seen(self) -> None:
