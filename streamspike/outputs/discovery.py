@@ -1,6 +1,6 @@
 """What Home Assistant is told of a camera: one retained message, from which it makes a device with its entities.
 
-The message is the one for whole devices (Home Assistant 2024.11 and newer); an empty one takes the device away. Keys
+The message is the one for whole devices (Home Assistant 2024.12 and newer); an empty one takes the device away. Keys
 and values are those of https://www.home-assistant.io/integrations/mqtt/ and of the pages of each platform.
 """
 
@@ -127,9 +127,9 @@ def _controls(topics: Topics, camera_id: str) -> dict[str, dict[str, object]]:
             "command_topic": topics.command(camera_id, "alerts_per_day"),
             "state_topic": topics.state(camera_id),
             "value_template": "{{ value_json.alerts_per_day }}",
-            "min": 0.1,
+            "min": 0.01,
             "max": commands.MAX_ALERTS_PER_DAY,
-            "step": 0.1,
+            "step": 0.01,
             "mode": "box",
             **running,
         },
