@@ -221,7 +221,9 @@ def explain(error: aiomqtt.MqttError, address: Address) -> str:
     if re.search(r"Errno -[2-5]\b|Name or service not known|getaddrinfo", text):
         return f"the host name of the broker {address} is unknown; check mqtt.url"
     if "timed out" in text:
-        return f"the broker {address} does not answer; check the host, the port and the firewall"
+        # With TLS 1.3 a client learns only after its handshake that its certificate is missed, and paho does not tell.
+        certificate = ", and whether it asks for a certificate of ours (mqtt.cert_file)" if address.tls else ""
+        return f"the broker {address} does not answer; check the host, the port and the firewall{certificate}"
     if "Disconnected" in text or "Unexpected disconnection" in text or number in (4, 7):
         return f"the connection to the broker {address} was lost"
     return f"the broker {address} cannot be used: {text}"
