@@ -152,6 +152,8 @@ class Assessment:
     """Fast windows: how far the prefix had drifted, where this request measured it by a refill."""
     sightings: tuple[Scores, ...] = ()
     """One per readable sentence drawn about what was seen, repeats and all; without likelihoods."""
+    joined: bool = False
+    """With `complete`: the caption was no hypothesis, so it is the last of `scores`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ class Procedure(PlainEngine):
         with self._timed("sample", seconds):
             drawn = distinct(map(self._read, self._draw(ask(before, PREDICT), request)))
         texts = distinct(request.hypotheses) or drawn or (NOTHING_READABLE,)
+        num_before = len(texts)
         if request.complete:
             texts = distinct([*texts, caption])
         with self._timed("prior", seconds):
@@ -122,7 +123,8 @@ class Procedure(PlainEngine):
                 log_likelihood = [*self._verify([ask(after, render_verify(text)) for text in texts])]
         lengths = [len(self._loaded.layout.answer(0, text)) for text in texts]
         scores = tuple(map(Scores, texts, lengths, log_prior, log_posterior, log_likelihood))
-        return Assessment(scores, caption, sampled=not request.hypotheses, stage_seconds=seconds)
+        joined = len(texts) > num_before
+        return Assessment(scores, caption, not request.hypotheses, seconds, joined=joined)
 
     @abstractmethod
     def _draw(self, ask: Ask, request: Request) -> list[list[int]]:

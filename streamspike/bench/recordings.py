@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from streamspike.bench.surprise import score_clip
+from streamspike.belief.pixels import PIXEL_SCORES
+from streamspike.belief.tracker import BeliefTracker
+from streamspike.bench.datasets.world import WorldDataset
 from streamspike.config import Config
 from streamspike.core import Assessment, Engine, Request, Scores
 from streamspike.errors import ConfigError
@@ -134,11 +136,22 @@ def record_clip(config: Config, engine: Engine, plan: Plan, clip: int) -> ClipRe
     belief = config.belief.model_copy(update={"posterior": "nll", **plan.belief})
     segment = config.segment.model_copy(update={"frames": plan.frames} if plan.frames else {})
     recorder = Recorder(engine, plan)
-    scored = score_clip(config.model_copy(update={"belief": belief, "segment": segment}), recorder, clip)
-    scores = {name: tuple(values) for name, values in scored.scores.items()}
-    del scores["surprise"]  # of the tracker's own set, which is nobody's variant
-    truth = scores.pop("ideal observer")
-    return ClipRecord(clip, scored.scripted, scored.kind, truth, scores, tuple(recorder.segments))
+    tracker = BeliefTracker(f"clip-{clip}", belief, engine.name, config.model.seed)
+    footage = WorldDataset(segment_seconds=segment.seconds).clip(clip)
+    scripted, kind, truths, before = footage.scripted_index, "", [], None
+    pixels: dict[str, list[float]] = {name: [] for name in PIXEL_SCORES}
+    for seen, truth in footage.play(segment.frames):
+        tracker.observe(seen, recorder.assess(tracker.request(seen)))
+        after = seen.frames[-1].pixels
+        if truth.scripted:
+            scripted, kind = truth.index, truth.kind
+        if before is not None:
+            truths.append(truth.surprise_nats)
+            for name, score in PIXEL_SCORES.items():
+                pixels[name].append(score(before, after))
+        before = after
+    scores = {name: tuple(values) for name, values in pixels.items()}
+    return ClipRecord(clip, scripted, kind, tuple(truths), scores, tuple(recorder.segments))
 
 
 def record(

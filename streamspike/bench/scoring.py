@@ -12,7 +12,6 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from streamspike.belief.baselines import make_baseline
-from streamspike.belief.hypotheses import sentence_key
 from streamspike.belief.scorers import NOTHING_ASKED, make_scorer, score_of
 from streamspike.bench.contestants import Contestant
 from streamspike.bench.footage import Footage
@@ -125,17 +124,6 @@ def timeless(contestant: Contestant, clip: ScoredClip) -> ScoredClip:
     return ScoredClip(clip.footage, clip.source, tuple(segments), 0.0, {})
 
 
-def count_drawn(assessment: Assessment, request: Request) -> int:
-    """How many of the scored hypotheses were there before the segment was seen.
-
-    With `complete` the caption joins them as the last unless it was among them. What is last and equals the caption is
-    taken to have joined: a hypothesis that is drawn last is seldom the one that comes true.
-    """
-    texts = [score.text for score in assessment.scores]
-    joined = request.complete and len(texts) > 1 and sentence_key(texts[-1]) == sentence_key(assessment.caption)
-    return len(texts) - joined
-
-
 class _Player:
     """One contestant on its way through one video."""
 
@@ -178,7 +166,7 @@ class _Player:
             observation.prior,
             observation.posterior,
             tuple(one.log_prior for one in assessment.scores),
-            count_drawn(assessment, request),
+            len(assessment.scores) - assessment.joined,
         )
 
     def clip(self, name: str, source: str) -> ScoredClip:

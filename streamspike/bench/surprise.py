@@ -7,22 +7,15 @@ scored is kept in an archive, so that a run that was killed goes on where it was
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from streamspike.belief.hypotheses import sentence_key
-from streamspike.belief.pixels import PIXEL_SCORES
-from streamspike.belief.tracker import BeliefTracker
 from streamspike.bench.archive import Archive, code_digest
 from streamspike.bench.contestants import IDEAL, Contestant
-from streamspike.bench.datasets.world import FIRST_SEED as FIRST_SEED  # others keep away from these seeds
-from streamspike.bench.datasets.world import NUM_SEGMENTS, PICTURES, WorldDataset, WorldFootage
+from streamspike.bench.datasets.world import WorldDataset, WorldFootage
 from streamspike.bench.footage import Dataset, Footage
 from streamspike.bench.footage_scores import measure_footage
 from streamspike.bench.habituation import find_lives, measure_lives, measure_repetitions
@@ -32,12 +25,9 @@ from streamspike.bench.workers import Crew, Task, UnderWay, Unreadable
 from streamspike.bench.world_beliefs import measure_beliefs
 from streamspike.bench.world_scores import ideal_clip, measure_world, truths_of
 from streamspike.config import Config
-from streamspike.core import Engine, Frame, Observation, Pixels, Segment
 from streamspike.errors import DatasetError
 from streamspike.progress import Advance
-from streamspike.world.painter import Painter
-from streamspike.world.scene import SCENES, build_scene
-from streamspike.world.simulation import Simulation, Truth
+from streamspike.world.simulation import Truth
 
 FORMAT = 1
 CLIPS_PER_LIFE = 20
@@ -206,59 +196,3 @@ class Bench:
             **dict(contestant.settings(self._config)),
         }
         return Archive(self._folder, dataset, contestant.name, dependencies)
-
-
-@dataclass(slots=True)
-class ClipScores:
-    """One clip: by segment 1..9 every score; the scripted segment; and what was said."""
-
-    scripted: int
-    kind: str
-    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    captions_right: list[bool] = field(default_factory=list)
-    first_guess_right: list[bool] = field(default_factory=list)
-    stage_seconds: list[dict[str, float]] = field(default_factory=list)
-
-
-def score_clip(config: Config, engine: Engine, seed: int) -> ClipScores:
-    """Simulate one clip and run it through tracker and engine, as a camera would."""
-    rng = np.random.default_rng(seed)
-    width, height = PICTURES[int(rng.integers(len(PICTURES)))]
-    scene = build_scene(SCENES[int(rng.integers(len(SCENES)))], seed, width / height)
-    scripted = int(rng.integers(1, NUM_SEGMENTS))
-    simulation = Simulation(scene, seed, config.segment.seconds, script={scripted: None})
-    painter = Painter(scene, seed, width, height)
-    tracker = BeliefTracker(f"clip-{seed}", config.belief, engine.name, config.model.seed)
-    clip = ClipScores(scripted, "")
-    before: Pixels | None = None
-    for index in range(NUM_SEGMENTS):
-        truth = simulation.step()
-        segment = _segment(simulation, painter, truth, config.segment.frames)
-        assessment = engine.assess(tracker.request(segment))
-        observation = tracker.observe(segment, assessment)
-        clip.captions_right.append(sentence_key(observation.caption) == sentence_key(truth.sentence))
-        if truth.scripted:
-            clip.scripted, clip.kind = index, truth.kind
-        if before is not None:
-            _score(clip, observation, truth, before, segment.frames[-1].pixels)
-            clip.stage_seconds.append(dict(assessment.stage_seconds))
-        before = segment.frames[-1].pixels
-    return clip
-
-
-def _score(clip: ClipScores, observation: Observation, truth: Truth, before: Pixels, after: Pixels) -> None:
-    clip.scores["surprise"].append(observation.surprise_nats)
-    clip.scores["ideal observer"].append(truth.surprise_nats)
-    for name, score in PIXEL_SCORES.items():
-        clip.scores[name].append(score(before, after))
-    likeliest = observation.hypotheses[int(np.argmax(observation.prior))]
-    clip.first_guess_right.append(sentence_key(likeliest) == sentence_key(truth.sentence))
-
-
-def _segment(simulation: Simulation, painter: Painter, truth: Truth, num_frames: int) -> Segment:
-    span = truth.end_seconds - truth.start_seconds
-    frames = []
-    for k in range(num_frames):
-        seconds = truth.start_seconds + span * (k + 0.5) / num_frames
-        frames.append(Frame(painter.paint(simulation.snapshot(seconds)), seconds, seconds))
-    return Segment("clip", 0, truth.index, truth.start_seconds, truth.end_seconds, truth.start_seconds, tuple(frames))

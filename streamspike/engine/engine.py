@@ -344,7 +344,7 @@ class IncrementalEngine:
         for turn in scored:
             turn.hypotheses = turn.hypotheses or (NOTHING_READABLE,)
             if turn.request.complete:
-                turn.hypotheses = distinct([*turn.hypotheses, self._read(turn.caption_ids)])
+                turn.complete(self._read(turn.caption_ids))
             turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
             turn.inquiry.add_hypotheses(turn.texts, verify=False)
         compute(self._loaded, [turn.row for turn in scored])
@@ -375,7 +375,7 @@ class IncrementalEngine:
             for stage, time in self._times.items()
             if turn.takes_part(stage)
         }
-        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats, turn.sightings)
+        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats, turn.sightings, turn.joined)
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))

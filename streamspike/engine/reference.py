@@ -66,6 +66,7 @@ class ReferenceEngine(PlainEngine):
         if sampled:
             with self._timed("sample", seconds):
                 hypotheses = self._sample(expected, request)
+        num_before = len(hypotheses)
         if request.complete:
             hypotheses = distinct([*hypotheses, caption])
         with self._timed("prior", seconds):
@@ -84,7 +85,8 @@ class ReferenceEngine(PlainEngine):
             with self._timed("sightings", seconds):
                 sightings = self._sight(expected, seen, request)
         _check_finite([*scores, *sightings])
-        return Assessment(scores, caption, sampled, seconds, sightings=sightings)
+        joined = len(hypotheses) > num_before
+        return Assessment(scores, caption, sampled, seconds, sightings=sightings, joined=joined)
 
     def _context(
         self, blocks: Sequence[BlockFeatures], num_frames: int, size: FrameSize, summary: str, question: str

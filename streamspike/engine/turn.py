@@ -30,6 +30,8 @@ class Turn:
     samples: bool = False
     """Hypotheses are drawn: none are given, and there is a past to expect something from."""
     hypotheses: tuple[str, ...] = ()
+    joined: bool = False
+    """The caption was none of them and is their last now."""
     seen: tuple[str, ...] = ()
     """Readable sentences drawn about what was seen, repeats and all."""
     caption_ids: list[int] = field(default_factory=list)
@@ -51,6 +53,12 @@ class Turn:
     def texts(self) -> tuple[str, ...]:
         """All that is scored: the hypotheses, then what else was drawn."""
         return tuple(dict.fromkeys((*self.hypotheses, *self.seen)))
+
+    def complete(self, caption: str) -> None:
+        """The caption joins the hypotheses, unless it is one of them."""
+        completed = distinct([*self.hypotheses, caption])
+        self.joined = self.joined or len(completed) > len(self.hypotheses)
+        self.hypotheses = completed
 
     def nucleus(self) -> Nucleus:
         """Draws the hypotheses."""

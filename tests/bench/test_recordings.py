@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench import recordings
+from streamspike.bench.datasets.world import FIRST_SEED as TEST_SEED
 from streamspike.bench.recordings import BASE, FIRST_SEED, MAX_SEED, PLANS, SEED_STEP, Plan, record, record_clip
-from streamspike.bench.surprise import FIRST_SEED as TEST_SEED
 from streamspike.config import BeliefConfig, Config
 from streamspike.core import Assessment, Request, Scores
 from streamspike.errors import ConfigError

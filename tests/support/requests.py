@@ -44,7 +44,7 @@ def ask(
 
 
 def assert_same(ours: Assessment, reference: Assessment) -> None:
-    assert (ours.caption, ours.sampled) == (reference.caption, reference.sampled)
+    assert (ours.caption, ours.sampled, ours.joined) == (reference.caption, reference.sampled, reference.joined)
     assert [(s.text, s.num_tokens) for s in ours.scores] == [(s.text, s.num_tokens) for s in reference.scores]
     for one, other in zip(ours.scores, reference.scores, strict=True):
         assert one.log_prior == pytest.approx(other.log_prior, rel=0, abs=1e-4)
