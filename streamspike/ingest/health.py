@@ -6,6 +6,7 @@ before the lens is not another view.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -13,15 +14,13 @@ import cv2
 from streamspike.config import HealthConfig
 from streamspike.core import CameraState, Frame, Segment
 from streamspike.ingest.freeze import Freeze
-from streamspike.ingest.sight import SIGHT_HEIGHT_PX, SIGHT_WIDTH_PX, Grey, Sight
+from streamspike.ingest.sight import FOUND, LOST, SIGHT_HEIGHT_PX, SIGHT_WIDTH_PX, Grey, Sight
 from streamspike.ingest.view import View
 
 BLIND_MEAN = 0.03
 """Mean brightness below this is a lens cap or a night without infrared light."""
 BLIND_CONTRAST = 0.015
 """Standard deviation over the picture below this is a covered lens, a spray can, a grey frame of a dead encoder."""
-LOST_SHARE = 0.7
-"""Of the parts that usually have detail: when so many have none, the lens is covered or out of focus."""
 
 DARK, UNIFORM = "the picture is black", "the picture is uniform"
 UNSHARP = "nothing is sharp any more: the lens is covered, dirty or out of focus"
@@ -54,6 +53,7 @@ class Health:
         self._epoch: int | None = None
         self._last: tuple[Frame, Grey] | None = None  # the newest frame of the segment before, of the same epoch
         self._elsewhere_at: float | None = None
+        self._unsharp = False
 
     def look(self, segment: Segment) -> Finding:
         """What the segment says; MOVED only once per move, when it is certain."""
@@ -80,8 +80,12 @@ class Health:
 
     def _look_closely(self, segment: Segment, greys: list[Grey]) -> Finding:
         seconds = segment.end_seconds - segment.start_seconds
-        pair = greys if self._last is None else [self._last[1], *greys]
-        if len(pair) > 1 and self._sight.lost_share(pair[-2], pair[-1], seconds, LOST_SHARE) >= LOST_SHARE:
+        chain = greys if self._last is None else [self._last[1], *greys]
+        kept = min(
+            (self._sight.kept_share(*pair, seconds / len(greys)) for pair in itertools.pairwise(chain)), default=1.0
+        )
+        self._unsharp = kept < (FOUND if self._unsharp else LOST)
+        if self._unsharp:
             return Finding(CameraState.BLIND, UNSHARP)
         if not self._notice_moves:
             return WELL

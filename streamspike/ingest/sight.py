@@ -19,12 +19,19 @@ FINE_PX = 1.0
 """Gaussian; what it blurs away is detail."""
 DARK = 8.0 / 255.0
 """Added to the brightness detail is compared with: the offset of a black level is not light."""
-LEAST_DETAIL = 0.004
-"""A part with less, as parts of its brightness, has nothing to lose: sky, a wall."""
+LEAST_DETAIL = 1.6e-5
+"""A part with less, as energy in parts of its brightness squared, has nothing to lose: sky, a wall."""
 LEAST_PARTS = 6
 """With fewer parts that have detail nobody can tell."""
-LOST = 0.3
-"""A part that kept less than this of its usual detail has lost it. Blur of 2 px leaves about a third."""
+MOST_KEPT = 1.5
+"""Of one part: what has more detail than usual must not speak for those that have none."""
+LOST = 0.2
+"""Below this mean the camera sees nothing. Energy goes with the square: less than half of the contrast is left. Covered
+simulated cameras keep 0.03 to 0.15, those whose lights went out 0.2 to 0.6 unless noise is all there is."""
+FOUND = 0.4
+"""What was lost is back above this."""
+PAIR_WEIGHT = 0.35
+"""Of the newest pair in what is seen now: a single one of a noisy camera says little."""
 LEVEL_SECONDS = 600.0
 """The usual detail follows what is seen with this time constant ..."""
 LOST_LEVEL_SECONDS = 86_400.0
@@ -45,35 +52,37 @@ class Sight:
     def forget(self) -> None:
         """It looks at something else now."""
         self._usual: Parts | None = None
+        self._recent: Parts | None = None
         self._num_pairs = 0
 
-    def lost_share(self, before: Grey, after: Grey, seconds: float, lost_at: float) -> float:
-        """Share of the parts that usually have detail and have none in this pair; 0.0 while nobody knows the usual.
+    def kept_share(self, before: Grey, after: Grey, seconds: float) -> float:
+        """Part of the usual detail seen of late, about 1.0; also while nobody knows the usual. Below LOST it is gone.
 
         Args:
             before, after: (SIGHT_HEIGHT_PX, SIGHT_WIDTH_PX) in [0, 1], two frames a moment apart.
             seconds: since the pair before.
-            lost_at: from this share on the usual hardly follows.
         """
         detail = detail_of(before, after)
-        if self._usual is None:
-            self._usual = detail
+        if self._usual is None or self._recent is None:
+            self._usual = self._recent = detail
+        self._recent = self._recent + PAIR_WEIGHT * (detail - self._recent)
         busy = self._usual > LEAST_DETAIL
-        share = 0.0
+        kept = 1.0
         if self._num_pairs >= WARM_PICTURES and int(busy.sum()) >= LEAST_PARTS:
-            share = float((detail[busy] < LOST * self._usual[busy]).mean())
+            kept = float(np.clip(self._recent[busy] / self._usual[busy], -MOST_KEPT, MOST_KEPT).mean())
         self._num_pairs += 1
-        memory_seconds = LOST_LEVEL_SECONDS if share >= lost_at else LEVEL_SECONDS
-        weight = max(min(1.0, seconds / memory_seconds), 1.0 / self._num_pairs if share < lost_at else 0.0)
-        self._usual = self._usual + weight * (detail - self._usual)
-        return share
+        weight = seconds / LOST_LEVEL_SECONDS if kept < LOST else max(seconds / LEVEL_SECONDS, 1.0 / self._num_pairs)
+        self._usual = self._usual + min(1.0, weight) * (detail - self._usual)
+        return kept
 
 
 def detail_of(before: Grey, after: Grey) -> Parts:
-    """(8, 8): amplitude of what both frames share in the finest band, as parts of their brightness."""
-    shared = _by_part(_fine(before) * _fine(after))
-    brightness = _by_part(before + after) / 2.0
-    detail: Parts = np.sqrt(np.maximum(shared, 0.0)) / (brightness + DARK)
+    """(8, 8): energy of what both frames share in the finest band, over their brightness squared.
+
+    Noise alone is 0 on average, and so now and then below.
+    """
+    brightness = _by_part(before + after) / 2.0 + DARK
+    detail: Parts = _by_part(_fine(before) * _fine(after)) / brightness**2
     return detail
 
 

@@ -26,6 +26,8 @@ TAPER = 0.1
 NEAR_PX = 1
 """A pole that sways in the wind is not a move."""
 SHIFTED_PX = 2
+SHIFTED_PART = 1 / 3
+"""Of width and height: farther shifts have too little in common; they are for `elsewhere`."""
 SHIFT_GAIN = 0.08
 """How much better the other place correlates. Of 16 simulated cameras over a minute each, with weather, crowds and
 flicker, none was better elsewhere at all; of 16 that were knocked, 15 gained 0.10 to 0.63."""
@@ -83,7 +85,7 @@ class View:
             self._follow(structure, seconds)
             return False
         stay, best, shift = _compare(structure, self._reference)
-        shifted = best - stay > SHIFT_GAIN and max(map(abs, shift)) >= SHIFTED_PX
+        shifted = best - stay > SHIFT_GAIN and _is_move(shift)
         steady = _near(_correlate(structure, last)) if not shifted else 1.0
         elsewhere = steady > STEADY and stay < ELSEWHERE * steady
         if not self.known or not (shifted or elsewhere):
@@ -132,6 +134,15 @@ def _compare(structure: Structure, reference: Structure) -> tuple[float, float, 
         column - VIEW_WIDTH_PX * (column > VIEW_WIDTH_PX // 2),
     )
     return _near(correlation), float(correlation[row, column]), shift
+
+
+def _is_move(shift: tuple[int, int]) -> bool:
+    down, across = map(abs, shift)
+    return (
+        max(down, across) >= SHIFTED_PX
+        and down <= SHIFTED_PART * VIEW_HEIGHT_PX
+        and across <= SHIFTED_PART * VIEW_WIDTH_PX
+    )
 
 
 def _correlate(one: Structure, other: Structure) -> Correlation:

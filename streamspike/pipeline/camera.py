@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 from collections.abc import Sequence
 from random import Random
 
 from streamspike.belief.events import EventTracker
-from streamspike.belief.scorers import NOTHING_ASKED, make_scorer
+from streamspike.belief.scorers import NOTHING_ASKED, Scorer, make_scorer
 from streamspike.clock import Clock
-from streamspike.config import CameraConfig, Config
-from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation, Segment, Sink
+from streamspike.config import MODEL_SCORERS, CameraConfig, Config
+from streamspike.core import CameraState, Event, EventPhase, Frame, Keyframe, Observation, Segment, Sink
 from streamspike.errors import EngineError, RequestShed, SourceError
 from streamspike.ingest.channel import Channel
 from streamspike.ingest.gate import Gate, Verdict
@@ -21,11 +23,18 @@ from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.pipeline.camera_clips import CameraClips
 from streamspike.pipeline.camera_keyframes import CameraKeyframes
+from streamspike.pipeline.fallback import REASON as DEGRADED
+from streamspike.pipeline.fallback import Fallback
 from streamspike.pipeline.inference import InferenceService
+from streamspike.pipeline.moved import moved_event
 from streamspike.pipeline.opener import make_opener
+from streamspike.pipeline.outage import Outage
 from streamspike.stats import CameraStats
 
 logger = logging.getLogger(__name__)
+
+LATEST_SECONDS = 10.0
+"""Of stream time; a frame that is older than this is not what the camera sees."""
 
 
 class CameraPipeline:
@@ -58,15 +67,18 @@ class CameraPipeline:
         self.events = EventTracker(camera.id, config.events, camera.alerts_per_day)
         if threshold_state is not None:
             self.events.calibrator.restore(threshold_state)
+        self._camera = camera
         self._config = config
         self._inference = inference
         self._sinks = sinks
         self._clock = clock
-        model_name = inference.name if inference is not None else ""
-        self._scorer = make_scorer(camera, config, model_name, lambda: self.events.event is not None)
+        self._scorer = self._make_scorer()
+        asks = config.scorer_of(camera) in MODEL_SCORERS
+        self._fallback = Fallback(camera, config, self.stats) if asks else None
+        self._retuned: tuple[Config, CameraConfig] | None = None
         self._gate = Gate(self.stats, health=config.health)
         self._channel: Channel[Segment] = Channel(config.segment.max_queued, clock.monotonic)
-        ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
+        self._ring = ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
         opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
         self._is_live = opener.is_live
         self._clips = CameraClips(ring, archive, config.clips, is_patient=not opener.is_live)
@@ -84,19 +96,37 @@ class CameraPipeline:
             random=Random(f"{config.model.seed}/{camera.id}"),  # spreads reconnects
             report=self._hear_reader,
         )
-        self._reader_state = (CameraState.CONNECTING, "")
+        self._reader_state = CameraState.CONNECTING
+        self._outage = Outage(config.health.offline_after_seconds if opener.is_live else 0.0)
         self._verdict = Verdict(CameraState.WATCHING)
         self._reported: tuple[CameraState, str] | None = None
         self._changed = asyncio.Event()
         self._scoring = False
         self._finished = False
-        self._failed_before = False
         self._telling = asyncio.Lock()  # two tasks may have news of the same event; each sink gets them in order
 
     @property
     def failure(self) -> SourceError | None:
         """Why a file could not be played."""
         return self._reader.failure
+
+    @property
+    def latest_frame(self) -> Frame | None:
+        """The newest frame that was sampled of this connection; None before the first."""
+        frames = self._ring.frames_since(LATEST_SECONDS)
+        return frames[-1] if frames else None
+
+    @property
+    def level(self) -> float:
+        """What the next surprise is compared with, nats."""
+        return self._tracker.calibrator.level
+
+    def retune(self, config: Config, camera: CameraConfig) -> None:
+        """Take over `events` and `belief` of a config and this camera's budget, as soon as no event goes on.
+
+        What the thresholds learned stays. A changed `belief` begins a new window.
+        """
+        self._retuned = config, camera
 
     def stop(self) -> None:
         """End after the segment that is being read; what was read before is still scored."""
@@ -128,32 +158,65 @@ class CameraPipeline:
             await self._end_event_unseen()
 
     async def _score(self, segment: Segment) -> None:
-        self._judge(segment)
+        self._take_over()
+        await self._judge(segment)
+        tracker = self._tracker
         observation = await self._observe(segment)
+        if tracker is not self._tracker:
+            await self._end_event()  # of whoever had its say until now: the other one has seen nothing of it
+            self._changed.set()
         if observation is None:
             return
         self.num_scored += 1
-        observation = self.events.weigh(observation)
+        observation = self._tracker.weigh(observation)
         for sink in self._sinks:
             await sink.observe(observation)
         async with self._telling:
-            await self._tell_event(self.events.update(observation), segment)
+            await self._tell_event(self._tracker.update(observation), segment)
         await self.keyframes.offer(segment, observation)
 
-    def _judge(self, segment: Segment) -> None:
-        self._verdict = self._gate.judge(segment)
+    async def _judge(self, segment: Segment) -> None:
+        self._verdict = await asyncio.to_thread(self._gate.judge, segment)
         self._changed.set()
+        if self._verdict.moved_at is not None:
+            await self._start_anew(segment, self._verdict.moved_at)
+
+    async def _start_anew(self, segment: Segment, moved_at: float) -> None:
+        """The camera looks at something else: what was expected and what was usual is of no use any more."""
+        await self._end_event()
+        self.events.calibrator.reset()
+        if self._fallback is not None:
+            self._fallback.events.calibrator.reset()
+        self._scorer = self._make_scorer()
+        logger.warning("camera %s: it was moved, and learns again", self.camera_id)
+        async with self._telling:
+            for event in moved_event(segment, moved_at):
+                await self._tell_event(event, segment)
 
     async def _observe(self, segment: Segment) -> Observation | None:
         """None when the segment was left out."""
-        request = self._scorer.request(segment)
-        if request is None:
+        if self._fallback is None:
             return await asyncio.to_thread(self._scorer.observe, segment, NOTHING_ASKED)
+        plain = await asyncio.to_thread(self._fallback.watch, segment)
+        observation = await self._ask(segment, self._fallback)
+        if not self._fallback.active:
+            self._fallback.learn(plain)
+        elif observation is None:
+            self.stats.degraded_segments += 1
+            return plain
+        return observation
+
+    async def _ask(self, segment: Segment, fallback: Fallback) -> Observation | None:
+        """By the model; None when it has no answer."""
+        request = self._scorer.request(segment)
+        assert request is not None and self._inference is not None, "whoever asks a model gives the pipeline one"
+        if not fallback.asks_model(segment.started_at):
+            self._scorer.skip(segment)
+            return None
         if self._verdict.state is CameraState.STILL and len(self._channel) > 0:
             # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
             self._leave_out(segment, "still")
             return None
-        assert self._inference is not None, "whoever asks a model gives the pipeline one"
         priority = 1 if self.events.event is not None else 0
         try:
             # A file waits for the model, and none of its footage may be lost.
@@ -164,31 +227,32 @@ class CameraPipeline:
             self._leave_out(segment, "skipped")  # not logged: with too many cameras it never ends
             return None
         except EngineError as error:
-            if not self._failed_before:
-                logger.error("camera %s: segments go unscored: %s", self.camera_id, error)
-            self._failed_before = True
+            fallback.hear_failure(error, segment.started_at)
             self._leave_out(segment, "engine_failed")
             return None
-        self._failed_before = False
+        fallback.hear_answer()
         return self._scorer.observe(segment, assessment)
 
     def _leave_out(self, segment: Segment, reason: str) -> None:
-        """Counted, and remembered as seen."""
-        self.stats.dropped_segments[reason] += 1
+        """Counted, unless motion alone is scored instead, and remembered as seen."""
+        if self._fallback is None or not self._fallback.active:
+            self.stats.dropped_segments[reason] += 1
         self._scorer.skip(segment)
 
     async def _end_event_unseen(self) -> None:
         """An event does not go on behind a covered lens or a lost connection, once what was seen is scored."""
-        state = self._state()[0]
-        lost = state is CameraState.OFFLINE and not len(self._channel)  # known before what was read is scored
-        if not self._scoring and (lost or state is CameraState.BLIND):
+        lost = self._reader_state is CameraState.OFFLINE and not len(
+            self._channel
+        )  # known before what was read is scored
+        if not self._scoring and (lost or self._verdict.state is CameraState.BLIND):
             await self._end_event()
             if lost:
                 await self._clips.finish("connection")
 
     async def _end_event(self) -> None:
         async with self._telling:
-            await self._tell_event(self.events.close(self._clock.now()), None)
+            for tracker in self._trackers:
+                await self._tell_event(tracker.close(self._clock.now()), None)
 
     async def _tell_event(self, event: Event | None, segment: Segment | None) -> None:
         if event is None:
@@ -213,7 +277,8 @@ class CameraPipeline:
         )
 
     def _hear_reader(self, state: CameraState, reason: str) -> None:
-        self._reader_state = (state, reason)
+        self._reader_state = state
+        self._outage.hear(state, reason, self._clock.monotonic())
         self._changed.set()
 
     async def _report_states(self) -> None:
@@ -221,7 +286,10 @@ class CameraPipeline:
         while not self._finished:
             await self._report_state()
             await self._end_event_unseen()
-            await self._changed.wait()
+            due_seconds = self._outage.due_seconds(self._clock.monotonic())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(due_seconds) else due_seconds):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def _report_state(self) -> None:
@@ -235,11 +303,45 @@ class CameraPipeline:
 
     def _state(self) -> tuple[CameraState, str]:
         """What a user should know first: no connection, then no sight, then no experience, then nothing to see."""
-        state, reason = self._reader_state
+        state, reason = self._outage.told(self._clock.monotonic())
         if state is not CameraState.WATCHING:
             return state, reason
         if self._verdict.state in (CameraState.BLIND, CameraState.MOVED):
             return self._verdict.state, self._verdict.reason
-        if self.events.calibrator.learning:
-            return CameraState.LEARNING, ""
-        return self._verdict.state, self._verdict.reason
+        reason = DEGRADED if self.stats.degraded else ""
+        if self._tracker.calibrator.learning:
+            return CameraState.LEARNING, reason
+        return self._verdict.state, reason
+
+    @property
+    def _tracker(self) -> EventTracker:
+        """Of the score that counts now."""
+        return self._trackers[-1] if self._fallback is not None and self._fallback.active else self.events
+
+    @property
+    def _trackers(self) -> list[EventTracker]:
+        return [self.events] if self._fallback is None else [self.events, self._fallback.events]
+
+    def _make_scorer(self) -> Scorer:
+        model_name = self._inference.name if self._inference is not None else ""
+        return make_scorer(self._camera, self._config, model_name, lambda: self.events.event is not None)
+
+    def _take_over(self) -> None:
+        """What `retune` brought, between two events."""
+        if self._retuned is None or any(tracker.event is not None for tracker in self._trackers):
+            return
+        before, (self._config, self._camera) = self._config, self._retuned
+        self._retuned = None
+        self.events = _retuned(self.events, self._config, self._camera)
+        if self._fallback is not None:
+            self._fallback.events = _retuned(self._fallback.events, self._config, self._camera)
+        if self._config.belief != before.belief:
+            self._scorer = self._make_scorer()
+
+
+def _retuned(tracker: EventTracker, config: Config, camera: CameraConfig) -> EventTracker:
+    """The same with other settings, and with all it learned and counted."""
+    successor = EventTracker(camera.id, config.events, camera.alerts_per_day)
+    successor.calibrator.restore(tracker.calibrator.export())
+    successor.counts = tracker.counts
+    return successor

@@ -35,7 +35,9 @@ from tests.support.pipeline import (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    return quick_config(tmp_path, "lavfi:testsrc2")  # its source is replaced by connect_to
+    return quick_config(
+        tmp_path, "lavfi:testsrc2", health={"offline_after_seconds": 0.0}
+    )  # its source is replaced by connect_to
 
 
 def make_pipeline(config: Config, inference: InferenceService, *sinks: Sink) -> CameraPipeline:
