@@ -28,7 +28,8 @@ from streamspike.ingest.ring import Packet, StreamHeader
 COPIED_CODECS = ("h264", "hevc")
 TICK = Fraction(1, 90_000)
 """Time base of what is encoded here."""
-ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "50"}
+ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "50", "bf": "0"}
+"""No B-frames: where pictures come at odd times, their decoding times would make the file shorter than it is."""
 USUAL_SECONDS = Fraction(1, 25)
 """From picture to picture, where nothing says better."""
 
@@ -65,9 +66,9 @@ class PacketFile:
         copy.pts, copy.dts, copy.time_base = pts, dts, self._time_base
         copy.stream, copy.is_keyframe = self._stream, packet.is_sync
         copy.duration = packet.duration or self._usual
-        with _explained(self._path):
-            self._container.mux(copy)
         self.seconds = max(self.seconds, float((pts + copy.duration) * self._time_base))
+        with _explained(self._path):
+            self._container.mux(copy)  # changes the packet to the time base of the file
 
     def close(self) -> None:
         """Finish the file and make sure that it is whole."""
