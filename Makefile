@@ -37,10 +37,11 @@ static: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-# The tests talk to a real broker and drive a real browser. Without root the tests that need it fail and say what to install.
+# The tests talk to a real broker, ask a real Prometheus and drive a real browser. Without root those that need one fail
+# and say what to install.
 servers:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=(); \
-	for name in mosquitto openssl chromium; do command -v $$name > /dev/null || missing+=($$name); done; \
+	for name in mosquitto openssl chromium prometheus; do command -v $$name > /dev/null || missing+=($$name); done; \
 	[ $${#missing[@]} -eq 0 ] || .ci/apt-install "$${missing[@]}" || \
 		echo "warning: not installed: $${missing[*]}; the tests that need them will fail" >&2
 
