@@ -23,6 +23,7 @@ from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.pipeline.camera_clips import CameraClips
 from streamspike.pipeline.camera_keyframes import CameraKeyframes
+from streamspike.pipeline.controls import CameraControl
 from streamspike.pipeline.fallback import REASON as DEGRADED
 from streamspike.pipeline.fallback import Fallback
 from streamspike.pipeline.inference import InferenceService
@@ -101,6 +102,13 @@ class CameraPipeline:
         self._verdict = Verdict(CameraState.WATCHING)
         self._reported: tuple[CameraState, str] | None = None
         self._changed = asyncio.Event()
+        self.control = CameraControl(
+            camera.id,
+            lambda: [tracker.calibrator for tracker in self._trackers],
+            lambda: self._camera.alerts_per_day or self._config.events.alerts_per_day,
+            config.store.keyframe_width_px,
+            self._changed.set,
+        )
         self._scoring = False
         self._finished = False
         self._telling = asyncio.Lock()  # two tasks may have news of the same event; each sink gets them in order
@@ -158,6 +166,11 @@ class CameraPipeline:
             await self._end_event_unseen()
 
     async def _score(self, segment: Segment) -> None:
+        if self.control.paused:
+            self.stats.dropped_segments["paused"] += 1
+            self._scorer.skip(segment)
+            return
+        self.control.see(segment.frames[-1])
         self._take_over()
         await self._judge(segment)
         tracker = self._tracker
@@ -240,14 +253,15 @@ class CameraPipeline:
         self._scorer.skip(segment)
 
     async def _end_event_unseen(self) -> None:
-        """An event does not go on behind a covered lens or a lost connection, once what was seen is scored."""
+        """No event goes on behind a covered lens, a lost connection or in a pause, once what was seen is scored."""
         lost = self._reader_state is CameraState.OFFLINE and not len(
             self._channel
         )  # known before what was read is scored
-        if not self._scoring and (lost or self._verdict.state is CameraState.BLIND):
+        blind = self._verdict.state is CameraState.BLIND
+        if not self._scoring and (lost or blind or self.control.paused):
             await self._end_event()
-            if lost:
-                await self._clips.finish("connection")
+            if lost or self.control.paused:
+                await self._clips.finish("connection" if lost else "paused")
 
     async def _end_event(self) -> None:
         async with self._telling:
@@ -293,7 +307,7 @@ class CameraPipeline:
             self._changed.clear()
 
     async def _report_state(self) -> None:
-        current = self._state()
+        current = self.control.state(self._state())
         self.stats.state = current[0].value  # the reader writes it too, and knows less
         if current == self._reported:
             return
@@ -335,6 +349,7 @@ class CameraPipeline:
         self.events = _retuned(self.events, self._config, self._camera)
         if self._fallback is not None:
             self._fallback.events = _retuned(self._fallback.events, self._config, self._camera)
+        self.control.renew()
         if self._config.belief != before.belief:
             self._scorer = self._make_scorer()
 

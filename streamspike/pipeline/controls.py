@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from streamspike.belief.calibrate import Calibrator
 from streamspike.core import CameraState, Frame, Keyframe
@@ -14,18 +14,24 @@ class CameraControl:
     """An `outputs.commands.Control`. Used on the loop; the camera asks it whether it is paused."""
 
     def __init__(
-        self, camera_id: str, calibrator: Calibrator, max_width_px: int, on_change: Callable[[], None]
+        self,
+        camera_id: str,
+        calibrators: Callable[[], Sequence[Calibrator]],
+        configured: Callable[[], float],
+        max_width_px: int,
+        on_change: Callable[[], None],
     ) -> None:
         """
         Args:
-            calibrator: of the camera, with the budget of the configuration.
+            calibrators: of the camera as they are now, the one of its own scores first.
+            configured: alerts a day as the configuration has them now.
             max_width_px: of snapshots.
             on_change: called when the camera is paused or goes on.
         """
         self.paused = False
         self._camera_id = camera_id
-        self._calibrator = calibrator
-        self._configured = calibrator.alerts_per_day
+        self._calibrators = calibrators
+        self._configured = configured
         self._commanded: float | None = None
         self._max_width_px = max_width_px
         self._on_change = on_change
@@ -34,12 +40,12 @@ class CameraControl:
     @property
     def alerts_per_day(self) -> float:
         """The budget that was set."""
-        return self._calibrator.alerts_per_day
+        return self._calibrators()[0].alerts_per_day
 
     @property
     def effective_alerts_per_day(self) -> float:
         """The budget after what people said of its alerts."""
-        return self._calibrator.effective_alerts_per_day
+        return self._calibrators()[0].effective_alerts_per_day
 
     def see(self, frame: Frame) -> None:
         """What a snapshot would show."""
@@ -60,8 +66,14 @@ class CameraControl:
         Raises:
             ValueError: not above 0.
         """
-        self._calibrator.alerts_per_day = self._configured if alerts_per_day is None else alerts_per_day
+        budget = self._configured() if alerts_per_day is None else alerts_per_day
+        for calibrator in self._calibrators():
+            calibrator.alerts_per_day = budget
         self._commanded = alerts_per_day
+
+    def renew(self) -> None:
+        """The calibrators are others, or the configuration is: what was commanded goes on."""
+        self.set_budget(self._commanded)
 
     def take_snapshot(self) -> Keyframe | None:
         """The newest picture, as a keyframe without an event; None when there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from streamspike.belief.calibrate import Calibrator
 from streamspike.clock import Clock
 from streamspike.config import Config
 from streamspike.core import Sink
@@ -14,6 +15,7 @@ from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.inference import InferenceService
+from streamspike.pipeline.verdicts import VerdictService
 
 FLUSH_SECONDS = 5.0
 """How long the end of a run waits for the broker; what is left stays in the outbox for the next start."""
@@ -48,14 +50,22 @@ class Supervisor:
         self._mqtt = mqtt
         self._clock = clock
         self.archive = archive
+        self._verdicts = VerdictService(self._calibrators, recorder, self._tell_budget)
 
     async def prepare(self) -> None:
-        """Make the cameras, with what their thresholds learned earlier. Raises as `CameraPipeline`."""
+        """Make the cameras, with what they learned and what was commanded earlier. Raises as `CameraPipeline`."""
+        store = self._recorder.store
         for camera in self._config.cameras:
-            learned = await self._recorder.run(self._recorder.store.load_threshold, camera.id)
+            learned = await self._recorder.run(store.load_threshold, camera.id)
             self.cameras.append(
                 CameraPipeline(camera, self._config, self._inference, self._sinks, self._clock, learned, self.archive)
             )
+            self.cameras[-1].control.restore(await self._recorder.run(store.load_commanded, camera.id))
+        if self._mqtt is not None:
+            controls = {camera.camera_id: camera.control for camera in self.cameras}
+            known = [record.camera_id for record in await self._recorder.run(store.cameras)]
+            self._mqtt.attach(controls, gone=[camera_id for camera_id in known if camera_id not in controls])
+            self._mqtt.commander.on_feedback = self._verdicts.wake
 
     def threshold_of(self, camera_id: str) -> float:
         """Current threshold of a camera, nats."""
@@ -76,6 +86,7 @@ class Supervisor:
             if self._mqtt is not None:
                 services.create_task(self._mqtt.run(), name="mqtt")
             pruning = services.create_task(self._prune(), name="retention")
+            heeding = services.create_task(self._verdicts.run(), name="verdicts")
             for end in await self._recorder.end_abandoned():
                 for sink in self._sinks[1:]:
                     await sink.alert(end, None)
@@ -85,12 +96,20 @@ class Supervisor:
                         group.create_task(camera.run(), name=f"camera[{camera.camera_id}]")
             finally:
                 pruning.cancel()
+                heeding.cancel()
                 for camera in self.cameras:
                     state = camera.events.calibrator.export()
                     await self._recorder.run(self._recorder.store.save_threshold, camera.camera_id, state)
                 if self._mqtt is not None:
                     self.unsent_events = await self._mqtt.stop(FLUSH_SECONDS)
         self._raise_if_nothing_was_seen()
+
+    def _calibrators(self) -> dict[str, Calibrator]:
+        return {camera.camera_id: camera.events.calibrator for camera in self.cameras}
+
+    def _tell_budget(self, camera_id: str) -> None:
+        if self._mqtt is not None:
+            self._mqtt.refresh(camera_id)
 
     async def _prune(self) -> None:
         while True:

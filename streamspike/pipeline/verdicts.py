@@ -16,11 +16,14 @@ class VerdictService:
     """Takes verdicts from the store to the calibrators, each exactly once. `run` belongs in the owner's TaskGroup."""
 
     def __init__(
-        self, calibrators: Mapping[str, Calibrator], recorder: Recorder, on_heeded: Callable[[str], None]
+        self,
+        calibrators: Callable[[], Mapping[str, Calibrator]],
+        recorder: Recorder,
+        on_heeded: Callable[[str], None],
     ) -> None:
         """
         Args:
-            calibrators: by camera id.
+            calibrators: by camera id, as they are now.
             on_heeded: called with the camera whose budget has moved.
         """
         self._calibrators = calibrators
@@ -46,7 +49,7 @@ class VerdictService:
     async def heed_all(self) -> None:
         """Heed what waits. Only one task may call it: two would heed the same verdict twice."""
         feedback = self._recorder.store.feedback
-        for camera_id, calibrator in self._calibrators.items():
+        for camera_id, calibrator in self._calibrators().items():
             verdicts = await self._recorder.run(feedback.pending, camera_id)
             if verdicts:
                 calibrator.heed(sum(verdict.steps for verdict in verdicts))
