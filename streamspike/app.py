@@ -140,14 +140,9 @@ async def _watch(
             supervisor = Supervisor(config, inference, recorder, [*jsonl, panel, *measured], mqtt, clock, archive)
             await supervisor.prepare()
             if metrics is not None:
-                metrics.watch(
-                    supervisor.cameras,
-                    recorder=recorder.counts,
-                    store_path=Path(config.store.path),
-                    mqtt=mqtt.counts if mqtt is not None else None,
-                    engine=engine,
-                    engine_stats=stats,
-                )
+                counted = [stats, recorder.counts]
+                counted += [part.counts for part in (mqtt, archive) if part is not None]
+                metrics.watch(supervisor.cameras, counted, store_path=Path(config.store.path), engine=engine)
             stack.enter_context(panel)
             stack.enter_context(_stop_on_signals(supervisor.stop))
             if for_seconds is not None:

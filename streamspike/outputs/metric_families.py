@@ -116,9 +116,19 @@ CAMERA = (
     Family("last_frame_at", "last_frame_timestamp_seconds", "UTC of the last frame; 0 before the first."),
     Family("still_segments", "still_segments_total", "Segments in which nothing moved."),
     Family("blind_segments", "blind_segments_total", "Segments that were black or uniform."),
+    Family("camera_moves", "camera_moves_total", "Times the camera was moved."),
+    Family("degraded", "camera_degraded", "1 while a score without a model stands in for the model."),
+    Family("degraded_segments", "degraded_segments_total", "Segments scored without the model because it failed."),
+    Family("model_retries", "model_retries_total", "Segments the model was asked about again while it was down."),
 )
 """Of `stats.CameraStats`."""
-SCORED = (Family("num_scored", "scored_segments_total", "Segments whose surprise is known."),)
+SCORED = (
+    Family("num_scored", "scored_segments_total", "Segments whose surprise is known."),
+    Family("keyframes.counts.kept", "keyframes_kept_total", "Keyframes chosen under the budget."),
+    Family("keyframes.counts.alike", "keyframes_alike_total", "Candidates that look like a better one."),
+    Family("keyframes.counts.unsurprising", "keyframes_unsurprising_total", "Candidates below the level."),
+    Family("keyframes.counts.over_budget", "keyframes_over_budget_total", "Candidates when the hour was full."),
+)
 """Of a camera itself."""
 EVENTS = (
     Family("num_started", "events_started_total", "Events that began: alerts."),
@@ -129,7 +139,9 @@ EVENTS = (
 """Of `belief.events.EventCounts`."""
 BUDGET = (
     Family("alerts_per_day", "alert_budget_per_day", "Alerts a day that the camera may give."),
-    Family("budget_use", "alert_budget_use_ratio", "Alerts beyond the budget, in budgets of a day; negative: below it."),
+    Family(
+        "budget_use", "alert_budget_use_ratio", "Alerts beyond the budget, in budgets of a day; negative: below it."
+    ),
     Family("progress", "learning_ratio", "How far the camera is known, from 0 to 1."),
 )
 """Of `belief.calibrate.Calibrator`; its level is set on the loop, because asking for it computes it."""
@@ -180,17 +192,67 @@ STORE = (
     Family("num_observations_lost", "store_observations_lost_total", "Observations that could not be written."),
     Family("num_events", "store_events_total", "Revisions of events written."),
     Family("num_events_repeated", "store_events_repeated_total", "Revisions that were in the store already."),
+    Family("num_keyframes", "store_keyframes_total", "Keyframes of the budget written."),
+    Family("num_keyframes_lost", "store_keyframes_lost_total", "Keyframes of the budget that could not be written."),
 )
 """Of `outputs.recorder.RecorderCounts`."""
 MQTT = (
     Family("connected", "mqtt_connected", "1 while there is a connection to the broker."),
     Family("num_connections", "mqtt_connections_total", "Connections made."),
     Family("num_failures", "mqtt_failures_total", "Connections that could not be made or were lost."),
-    Family("num_events_published", "mqtt_events_published_total", "Event messages the broker acknowledged."),
+    Family("num_events_published", "mqtt_events_published_total", "Outbox messages the broker acknowledged."),
     Family("num_surprises_published", "mqtt_surprises_published_total", "Messages about segments sent."),
-    Family("num_surprises_dropped", "mqtt_surprises_dropped_total", "Messages about segments that were not sent."),
+    Family("num_keyframes_published", "mqtt_keyframes_published_total", "Pictures sent."),
+    Family(
+        "num_dropped",
+        "mqtt_dropped_messages_total",
+        "Messages that were not sent: no connection, or newer ones came first.",
+        "kind",
+        ("surprise", "error", "keyframe"),
+    ),
+    Family("num_commands", "mqtt_commands_total", "Commands obeyed.", "command"),
+    Family(
+        "num_refused",
+        "mqtt_refused_commands_total",
+        "Commands refused.",
+        REASON,
+        (
+            "topic",
+            "too_long",
+            "not_text",
+            "bad_value",
+            "unknown_command",
+            "unknown_camera",
+            "unknown_event",
+            "no_picture",
+            "overflow",
+        ),
+    ),
 )
 """Of `outputs.mqtt.MqttCounts`."""
+CLIPS = (
+    Family("num_written", "clips_written_total", "Clips written."),
+    Family("num_bytes_written", "clip_bytes_written_total", "Bytes of them."),
+    Family(
+        "num_shortened",
+        "clips_shortened_total",
+        "Clips that end before their time.",
+        REASON,
+        ("bound", "connection", "gap", "picture", "crowded", "disk_full", "end"),
+    ),
+    Family("num_lost", "clips_lost_total", "Events without a clip.", REASON, ("disk_full", "failed", "nothing")),
+    Family("num_deleted", "clips_deleted_total", "Clips deleted.", REASON, ("age", "bytes", "disk_full")),
+    Family("held_bytes", "clip_bytes", "Bytes of all clips."),
+    Family("paused", "clips_paused", "1 while the disk is full and no clip is begun."),
+)
+"""Of `outputs.clips.ClipCounts`."""
+WEB = (
+    Family("num_streams", "web_streams", "Pages that are open."),
+    Family("num_refused", "web_refused_streams_total", "Pages that were one too many."),
+    Family("num_messages", "web_messages_total", "Messages put into the queues of pages."),
+    Family("num_dropped", "web_dropped_messages_total", "Messages that a page was too slow to take."),
+)
+"""Of `outputs.web.hub.HubCounts`."""
 OUTBOX = (
     Family("num_waiting", "outbox_messages", "Messages that the broker has not acknowledged."),
     Family("oldest_seconds", "outbox_oldest_seconds", "Age of the oldest of them; 0 when there is none."),

@@ -22,11 +22,21 @@ from streamspike import __version__
 from streamspike.belief.events import EventTracker
 from streamspike.core import CameraState, Engine, Event, EventPhase, Keyframe, Observation
 from streamspike.outputs import metric_families as names
+from streamspike.outputs.clips import ClipCounts
 from streamspike.outputs.mqtt import MqttCounts
 from streamspike.outputs.outbox_watch import OutboxWatch
 from streamspike.outputs.recorder import RecorderCounts
+from streamspike.outputs.web.hub import HubCounts
 from streamspike.stats import CameraStats, EngineStats
 
+COUNTED: dict[type, Sequence[names.Family]] = {
+    EngineStats: names.ENGINE,
+    RecorderCounts: names.STORE,
+    MqttCounts: names.MQTT,
+    ClipCounts: names.CLIPS,
+    HubCounts: names.WEB,
+}
+"""What is counted once per run, and its metrics."""
 LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 INFERENCE_BUCKETS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
 PUBLISH_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0, 3600.0)
@@ -40,6 +50,11 @@ class MeasuredCamera(Protocol):
     stats: CameraStats
     num_scored: int
     events: EventTracker
+
+    @property
+    def keyframes(self) -> object:
+        """Its `counts` say what became of the candidates for a keyframe."""
+        ...
 
 
 @runtime_checkable
@@ -108,21 +123,18 @@ class Metrics(Collector):
     def watch(
         self,
         cameras: Sequence[MeasuredCamera],
+        counted: Iterable[object],
         *,
-        recorder: RecorderCounts,
         store_path: Path,
-        mqtt: MqttCounts | None,
         engine: Engine | None,
-        engine_stats: EngineStats,
     ) -> None:
         """Read these from now on. Call it once, on the loop, before the cameras run.
 
         Args:
+            counted: what other parts of the run count, each of a class in COUNTED.
             engine: read for its name, and for its memory if it has any; None when no model is asked.
         """
-        self._rows = [(names.STORE, recorder), (names.ENGINE, engine_stats)]
-        if mqtt is not None:
-            self._rows.append((names.MQTT, mqtt))
+        self._rows = [(COUNTED[type(each)], each) for each in counted]
         self._memory = engine if isinstance(engine, EngineMemory) else None
         self._outbox = OutboxWatch(store_path)
         self._model = engine.name if engine is not None else ""

@@ -22,7 +22,7 @@ from tests.support.servers import binary, free_port
 
 READY_SECONDS = 30.0
 SCRAPE_CONFIG = """
-global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}
+global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}
 scrape_configs:
   - job_name: streamspike
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
@@ -56,7 +56,7 @@ class Prometheus:
         """
         Args:
             folder: for its files; must be there.
-            target_port: scraped five times a second, on /metrics.
+            target_port: scraped twice a second, on /metrics.
         """
         self._folder = folder
         self._port = free_port()
