@@ -15,6 +15,7 @@ from streamspike.bench.commands import add_engine_command
 from streamspike.bench.cues_command import add_cues_command
 from streamspike.bench.surprise_command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
+from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command
 
 if TYPE_CHECKING:
@@ -377,4 +378,5 @@ add_engine_command(bench_app, _configure, _open_output)
 add_cues_command(bench_app)
 add_surprise_command(bench_app, _configure, _open_output)
 add_sample_command(app, _configure)
+add_feedback_command(app, _configure)
 add_budget_command(bench_app, _configure, _open_output)
