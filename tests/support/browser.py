@@ -1,4 +1,4 @@
-"""A real Chromium that tests drive: over a pipe with its DevTools protocol, so that nothing needs to be installed but it.
+"""A real Chromium that tests drive, over a pipe with its DevTools protocol: nothing else needs to be installed.
 
 A missing Chromium fails the test with what to install; it never skips, because a skipped test of a page proves nothing.
 """
@@ -6,6 +6,7 @@ A missing Chromium fails the test with what to install; it never skips, because 
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -95,10 +96,8 @@ class Browser:
 
     def close(self) -> None:
         """End the whole process group: Chromium is a family of processes."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait(10)
         self._thread.join(10)
         os.close(self._write_end)
@@ -176,10 +175,9 @@ class Page:
     def wait(self, condition: str, seconds: float = 20.0) -> Any:
         """Until an expression is true; its value. Fails the test with what the page shows instead."""
         give_up = time.monotonic() + seconds
+        probe = f"const value = {condition}; return value instanceof Node || value"
         while True:
-            value = self.run(
-                f"(() => {{ try {{ const v = {condition}; return v instanceof Node || v }} catch {{ return null }} }})()"
-            )
+            value = self.run(f"(() => {{ try {{ {probe} }} catch {{ return null }} }})()")
             if value:
                 return value
             if time.monotonic() > give_up:
@@ -202,7 +200,7 @@ class Page:
 
     def press(self, key: str) -> None:
         """One key, named as in KEYS, or the character it types."""
-        code, number, text = KEYS.get(key, (f"Key{key.upper()}", ord(key.upper()), key))
+        code, number, text = KEYS[key] if key in KEYS else (f"Key{key.upper()}", ord(key.upper()), key)
         common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
@@ -210,6 +208,9 @@ class Page:
     def type(self, text: str) -> None:
         """Into what has the focus."""
         self.call("Input.insertText", text=text)
+
+    def close(self) -> None:
+        self.call("Page.close")
 
     def photograph(self, path: Path) -> None:
         """A PNG of what is in view."""

@@ -17,6 +17,7 @@ import numpy as np
 from streamspike.belief.events import EventTracker
 from streamspike.config import EventConfig, WebConfig
 from streamspike.core import CameraState, Event, Frame, Keyframe, Observation
+from streamspike.errors import StreamspikeError
 from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
@@ -54,15 +55,19 @@ class Reply:
 class PageRun:
     """A server and the loop it runs on. Its methods may be called from the test's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, recorder: Recorder, server: WebServer, port: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, recorder: Recorder, server: WebServer) -> None:
         self.server = server
         self.recorder = recorder
-        self.port = port
         self._loop = loop
 
     @property
     def url(self) -> str:
+        assert self.server.url is not None
         return self.server.url
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1].strip("/"))
 
     def observe(self, observation: Observation) -> None:
         self._tell("observe", observation)
@@ -79,11 +84,12 @@ class PageRun:
         """One request on a connection of its own; the path goes out as it is."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.putrequest(method, path, skip_host="host" in (headers or {}))
-            if body is not None and "content-length" not in (headers or {}):
-                connection.putheader("content-length", str(len(body)))
-            for name, value in (headers or {}).items():
-                connection.putheader(name, value)
+            given = headers or {}
+            connection.putrequest(method, path, skip_host="Host" in given)
+            if body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            for name, value in given.items():
+                connection.putheader(name, value.encode())
             connection.endheaders(body)
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
@@ -141,27 +147,27 @@ class StreamReader:
 
 
 @contextmanager
-def page_run(folder: Path, *cameras: FakeCamera, **settings: Any) -> Iterator[PageRun]:
-    """A page for these cameras, over a store in `folder`; `settings` are of `web`."""
+def page_run(folder: Path, *cameras: FakeCamera, config: WebConfig | None = None, **settings: Any) -> Iterator[PageRun]:
+    """A page for these cameras, over a store in `folder`; `settings` are of `web`, unless there is a whole config."""
     loop = asyncio.new_event_loop()
     started, stop = threading.Event(), asyncio.Event()
     running: list[PageRun] = []
-    failures: list[BaseException] = []
+    failures: list[StreamspikeError] = []
 
     async def run() -> None:
         store_path = folder / "spike.db"
-        config = WebConfig(**{"port": 0, **settings})
+        chosen = config or WebConfig(**{"port": 0, **settings})
         async with Recorder(Store(store_path), clock=lambda: NOON) as recorder:
-            server = WebServer(config, recorder, store_path, folder / "clips", lambda: cameras)
+            server = WebServer(chosen, recorder, store_path, folder / "clips", lambda: cameras)
             async with server.serve():
-                running.append(PageRun(loop, recorder, server, int(server.url.rsplit(":", 1)[1].strip("/"))))
+                running.append(PageRun(loop, recorder, server))
                 started.set()
                 await stop.wait()
 
     def main() -> None:
         try:
             loop.run_until_complete(run())
-        except BaseException as error:
+        except StreamspikeError as error:
             failures.append(error)
         finally:
             loop.close()

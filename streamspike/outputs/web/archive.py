@@ -20,6 +20,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+TEXTS = "saw || " + " || ".join(
+    f"coalesce((SELECT char(10) || group_concat(value ->> 0, char(10)) FROM json_each({column})), '')"
+    for column in ("expected", "believed")
+)
+"""Of an event: what was seen, and every hypothesis without its probability."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
     """One keyframe without its bytes."""
@@ -75,7 +82,7 @@ class Archive:
             conditions.append("(onset_at, id) < (SELECT onset_at, id FROM events WHERE id = ? LIMIT 1)")
             values.append(before_id)
         for word in words.split():
-            conditions.append("(saw || char(10) || expected || char(10) || believed) LIKE ? ESCAPE '!'")
+            conditions.append(f"({TEXTS}) LIKE ? ESCAPE '!'")
             values.append("%" + "".join(f"!{letter}" if letter in "!%_" else letter for letter in word) + "%")
         rows = self._database.query(
             "SELECT id FROM (SELECT *, max(revision) FROM events GROUP BY id)"

@@ -72,9 +72,12 @@ class Handlers:
         return _answer(CameraList(cameras=self._wall.answers(records)))
 
     async def show_picture(self, request: Request) -> Response:
-        picture = await self._pictures.newest(asked.read_id(request, "camera_id"))
+        camera_id = asked.read_id(request, "camera_id")
+        if camera_id not in self._wall.states():
+            raise Mistaken(404, "no such camera is watched")
+        picture = await self._pictures.newest(camera_id)
         if picture is None:
-            raise Mistaken(404, "there is no picture of this camera now")
+            return Response(status_code=204)
         headers = {"etag": picture.tag, "cache-control": "no-cache"}
         if request.headers.get("if-none-match") == picture.tag:
             return Response(status_code=304, headers=headers)

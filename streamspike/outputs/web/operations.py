@@ -51,7 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "show_picture",
         "GET",
         "/api/cameras/{camera_id}/picture.jpg",
-        "The newest frame of a camera; 304 when it is the one you have.",
+        "The newest frame of a camera; 204 when there is none now, 304 when it is the one you have.",
         media=JPEG,
         parameters=(_CAMERA,),
         failures=(404,),

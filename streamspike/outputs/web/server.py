@@ -117,6 +117,7 @@ class WebServer:
                 self._make_app(archive),
                 log_config=None,
                 access_log=False,
+                log_level="error",  # what strangers send wrong is theirs to know
                 lifespan="off",
                 ws="none",
                 http="h11",

@@ -171,9 +171,9 @@ class Camera {
     this.busy = true;
     try {
       const response = await fetch(this.pictureUrl, { cache: "no-cache" });
-      const tag = response.headers.get("etag");
-      if (response.ok && tag !== this.tag) {
-        const image = $(".picture img", this.box), old = image.src;
+      const tag = response.headers.get("etag"), image = $(".picture img", this.box), old = image.src;
+      if (response.status === 204) { image.hidden = true; this.tag = null; }
+      else if (response.ok && tag !== this.tag) {
         image.src = URL.createObjectURL(await response.blob());
         image.hidden = false;
         this.tag = tag;

@@ -1,0 +1,254 @@
+"""The page in a real browser: live, by mouse and by keyboard, with hostile words, on a phone, in the dark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streamspike.core import CameraState, Event
+from tests.support.browser import Browser, Page
+from tests.support.messages import end_of, make_event, make_observation
+from tests.support.page import FakeCamera, PageRun, frame_at, page_run, real_keyframe
+
+pytestmark = pytest.mark.slow
+HOSTILE = '<img src="//evil.example/x" onerror="window.hacked = 1"><script>window.hacked = 1</script>'
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("chromium")) as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[PageRun]:
+    with page_run(tmp_path, FakeCamera("door", latest_frame=frame_at(1)), FakeCamera("yard")) as page:
+        page.report_state("door", CameraState.WATCHING)
+        page.report_state("yard", CameraState.OFFLINE, "no frame for 12 s")
+        page.observe(make_observation(0))
+        yield page
+
+
+@pytest.fixture
+def page(browser: Browser, run: PageRun) -> Iterator[Page]:
+    opened = browser.open(run.url)
+    opened.wait("document.querySelector('#link.live') && document.querySelectorAll('.camera').length == 2")
+    yield opened
+    assert not opened.errors
+    assert all(url.startswith((run.url, f"blob:{run.url}")) for url in opened.urls), "somebody else was asked"
+    opened.close()
+
+
+def told(run: PageRun, number: int = 0, saw: str = "the gate falls over") -> Event:
+    event = replace(make_event(number), saw=saw, believed=((saw, 0.97), ("a cat sits", 0.03)), p_value=1e-4)
+    run.alert(event, real_keyframe(event))
+    return event
+
+
+def test_cameras_show_their_picture_state_and_beliefs(page: Page, run: PageRun) -> None:
+    page.wait("document.querySelector('[data-camera=door] .picture img').naturalWidth == 320")
+    assert page.text("[data-camera=door] .state") == "watching"
+    assert page.text("[data-camera=yard] .state") == "offline: no frame for 12 s"
+    assert "learning what is usual: 0 %" in page.text("[data-camera=door]")
+    run.observe(make_observation(1, surprise_nats=1.5))
+    page.wait("document.querySelector('[data-camera=door] .nats').innerText.startsWith('1.50 nats')")
+    widths = "[...document.querySelectorAll('[data-camera=door] .belief:not(.title) i')].map(i => i.style.width)"
+    assert page.run(widths) == ["38%", "90%", "62%", "10%"]
+    run.report_state("yard", CameraState.BLIND, "covered")
+    page.wait("document.querySelector('[data-camera=yard] .state').innerText == 'blind: covered'")
+
+
+def test_the_timeline_draws_surprise_and_says_it_in_words(page: Page, run: PageRun) -> None:
+    for index in range(1, 30):
+        run.observe(make_observation(index, surprise_nats=index % 7))
+    told(run, 20)
+    canvas = "document.querySelector('[data-camera=door] canvas')"
+    page.wait(f"{canvas}.getAttribute('aria-label').includes('1 events')")
+    coloured = f"{canvas}.getContext('2d').getImageData(0, 0, {canvas}.width, 60).data.filter(value => value).length"
+    assert page.run(coloured) > 1000
+
+
+def test_an_event_appears_live_and_a_click_shows_why(page: Page, run: PageRun) -> None:
+    assert "No events yet" in page.text("#events")
+    told(run)
+    page.wait("document.querySelector('#list img').naturalWidth > 0")
+    assert "now" in page.run("getComputedStyle(document.querySelector('#list .when'), '::before').content")
+    page.click("#list .event")
+    page.wait("document.querySelector('#detail').open && document.querySelector('#detail .large').naturalWidth > 0")
+    words = page.text("#detail")
+    assert "6.4 nats of surprise" in words and "1 in 621" in words
+    assert "1 in 10,000 was as surprising, once in 3 hours or so" in words
+    rows = page.run(
+        "[...document.querySelectorAll('#detail .belief:not(.title)')]"
+        ".map(row => [...row.querySelectorAll('.what, b')].map(part => part.innerText))"
+    )
+    assert rows[:2] == [["the gate falls over", "-", "97 %"], ["a car passes", "62 %", "-"]]
+    run.alert(end_of(make_event()))
+    page.wait("document.querySelector('#detail .place').innerText.endsWith(', 3 s')")
+    page.click("#detail .close")
+    page.wait("!document.querySelector('#detail').open")
+
+
+def test_a_verdict_is_given_and_shown_again(page: Page, run: PageRun) -> None:
+    event = told(run)
+    page.click("#list .event")
+    page.click("#detail .no")
+    page.wait("document.querySelector('#detail .no').getAttribute('aria-pressed') == 'true'")
+    assert run.get(f"/api/events/{event.event_id}")["useful"] is False
+    page.click("#detail .yes")
+    page.wait("document.querySelector('#detail .yes').getAttribute('aria-pressed') == 'true'")
+    assert run.get(f"/api/events/{event.event_id}")["useful"] is True
+
+
+def test_hostile_words_stay_words(page: Page, run: PageRun) -> None:
+    told(run, 0, HOSTILE)
+    run.observe(replace(make_observation(1), caption=HOSTILE, hypotheses=(HOSTILE, "a cat sits")))
+    run.report_state("door", CameraState.OFFLINE, HOSTILE)
+    page.click("#list .event")
+    page.wait("document.querySelector('#detail .belief')")
+    for place in ("#list .saw", "#detail-title", "#detail .belief:not(.title) .what", "[data-camera=door] .sees"):
+        page.wait(f"document.querySelector({json.dumps(place)}).textContent == {json.dumps(HOSTILE)}")
+    page.wait(f"document.querySelector('[data-camera=door] .state').textContent.endsWith({json.dumps(HOSTILE)})")
+    assert page.run("window.hacked") is None and page.run("document.querySelectorAll('[onerror]').length") == 0
+
+
+def test_everything_goes_by_keyboard(page: Page, run: PageRun) -> None:
+    for number in range(3):
+        told(run, number, f"thing {number}")
+    page.wait("document.querySelectorAll('#list .event').length == 3")
+    page.press("j")
+    page.press("j")
+    page.press("k")
+    page.press("j")
+    page.press("Enter")
+    page.wait("document.querySelector('#detail-title').textContent == 'thing 1'")
+    page.press("j")
+    page.wait("document.querySelector('#detail-title').textContent == 'thing 0'")
+    page.press("Escape")
+    page.wait("!document.querySelector('#detail').open")
+    assert page.run("document.activeElement.closest('li').dataset.event") == make_event(0).event_id
+    page.press("/")
+    page.type("thing 2")
+    page.wait("document.querySelectorAll('#list .event').length == 1")
+    page.press("Escape")
+    page.wait("document.querySelectorAll('#list .event').length == 3")
+
+
+def test_events_are_filtered_by_camera_and_words_as_they_come(page: Page, run: PageRun) -> None:
+    told(run, 0)
+    page.click("#words")
+    page.type("gate")
+    page.wait("document.querySelectorAll('#list .event').length == 1")
+    told(run, 1, "a dog barks")
+    told(run, 2, "the gate opens")
+    page.wait("document.querySelectorAll('#list .event').length == 2")
+    page.run("document.querySelector('#camera').value = 'yard'")
+    page.run("document.querySelector('#camera').dispatchEvent(new Event('change'))")
+    page.wait("document.querySelector('#none').innerText == 'No event is like that.'")
+    assert page.run("getComputedStyle(document.querySelector('[data-camera=door]')).display") == "none"
+
+
+def test_a_link_opens_its_event(browser: Browser, run: PageRun) -> None:
+    event = told(run)
+    linked = browser.open(f"{run.url}#event={event.event_id}")
+    linked.wait("document.querySelector('#detail').open && document.querySelector('#detail .belief')")
+    linked.close()
+
+
+def test_older_events_come_when_asked_for(browser: Browser, run: PageRun) -> None:
+    for number in range(45):
+        run.alert(make_event(number))
+    opened = browser.open(run.url)
+    opened.wait("document.querySelectorAll('#list .event').length == 40")
+    opened.click("#older")
+    opened.wait("document.querySelectorAll('#list .event').length == 45 && document.querySelector('#older').hidden")
+    opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground_in_both_schemes(browser: Browser, run: PageRun, scheme: str) -> None:
+    told(run)
+    opened = browser.open(run.url, scheme=scheme)  # type: ignore[arg-type]
+    opened.wait("document.querySelector('#list .event')")
+    for place in ("h1", ".nats", "#list .saw", "#list .expected", "#list .amount b", ".belief.title .pair", "#link"):
+        ratio = opened.run(CONTRAST.replace("PLACE", place))
+        assert ratio >= 4.5, (place, ratio)
+    opened.close()
+
+
+def test_a_phone_shows_everything_in_one_column(browser: Browser, run: PageRun) -> None:
+    event = told(run)
+    phone = browser.open(run.url, width=360, height=740)
+    phone.wait("document.querySelector('#list .event')")
+    assert phone.run("document.documentElement.scrollWidth") == 360
+    phone.click("#list .event")
+    phone.wait("document.querySelector('#detail .belief')")
+    assert phone.run("document.querySelector('#detail').scrollWidth") <= 360
+    assert phone.run("document.querySelector('#detail').getBoundingClientRect().width") == 360
+    assert event.saw in phone.text("#detail")
+    phone.close()
+
+
+def test_everything_that_can_be_used_has_a_name(page: Page, run: PageRun) -> None:
+    told(run)
+    page.click("#list .event")
+    page.wait("document.querySelector('#detail .belief')")
+    tree = page.call("Accessibility.getFullAXTree")["nodes"]
+    roles = ("button", "textbox", "searchbox", "combobox", "image", "img", "progressbar", "dialog", "link")
+    nameless = [
+        node["role"]["value"]
+        for node in tree
+        if not node.get("ignored")
+        and node["role"]["value"] in roles
+        and not node.get("name", {}).get("value", "").strip()
+    ]
+    assert not nameless
+
+
+def test_the_page_comes_back_by_itself_when_the_server_does(browser: Browser, tmp_path: Path) -> None:
+    with page_run(tmp_path, FakeCamera("door")) as first:
+        opened = browser.open(first.url)
+        opened.wait("document.querySelector('#link.live')")
+        port = first.port
+    opened.wait("document.querySelector('#link.lost')")
+    with page_run(tmp_path, FakeCamera("door"), port=port) as second:
+        second.alert(make_event())  # while nobody listened
+        opened.wait("document.querySelector('#link.live') && document.querySelector('#list .event')")
+        opened.close()
+
+
+def test_the_login_form_lets_the_token_in(browser: Browser, tmp_path: Path) -> None:
+    with page_run(tmp_path, FakeCamera("door"), token="0123456789abcdef") as locked:
+        opened = browser.open(locked.url)
+        for value in ("wrong", "0123456789abcdef"):
+            opened.wait("document.querySelector('#token') && document.querySelector('#token').value == ''")
+            opened.click("#token")
+            opened.type(value)
+            opened.press("Enter")
+            if value == "wrong":
+                opened.wait("location.hash == '#wrong' && document.querySelector('#wrong').offsetHeight > 0")
+        opened.wait("document.querySelector('#link.live') && !document.querySelector('#logout').hidden")
+        opened.click("#logout button")
+        opened.wait("document.querySelector('#token')")
+        assert not opened.errors
+        opened.close()
+
+
+CONTRAST = """(() => {
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const share = [0.2126, 0.7152, 0.0722];
+  const luminance = (rgb) => share.reduce((sum, each, place) => sum + each * linear(rgb[place] / 255), 0);
+  const element = document.querySelector('PLACE');
+  let ground = element, colour;
+  do {
+    colour = parse(getComputedStyle(ground).backgroundColor);
+    ground = ground.parentElement;
+  } while (colour[3] === 0 && ground);
+  const [low, high] = [luminance(parse(getComputedStyle(element).color)), luminance(colour)].sort((a, b) => a - b);
+  return (high + 0.05) / (low + 0.05);
+})()"""
