@@ -73,7 +73,7 @@ def clips_folder(clips: ClipConfig, store: StoreConfig) -> Path:
 
 def name_clip(event_id: str) -> str:
     """A file name without anything that a path could mean; different events have different names."""
-    stem = re.sub(r"[^A-Za-z0-9_-]", "_", event_id)[:MAX_STEM]
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", event_id)[:MAX_STEM] or "_"
     if stem != event_id:
         stem += "-" + hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{stem}.mp4"
@@ -170,13 +170,16 @@ class ClipArchive:
         return not self.counts.paused
 
     async def make_room(self, extra_bytes: int = 0) -> None:
-        """Delete the clips that must go; pause when the disk is too full all the same, go on when it no longer is."""
+        """Delete the clips that must go; pause when the disk is too full all the same, go on when it no longer is.
+
+        Args:
+            extra_bytes: to be freed besides.
+        """
         async with self._making_room:
-            missing = await self._measure_missing() + extra_bytes
+            missing = await self._measure_missing()
             clips = await self._list()
-            expired = choose_expired(
-                clips, self._clock.now(), self._config.keep_days, self._config.max_bytes, max(0, missing)
-            )
+            bounds = self._config.keep_days, self._config.max_bytes, max(0, missing) + extra_bytes
+            expired = choose_expired(clips, self._clock.now(), *bounds)
             self.counts.held_bytes = sum(clip.num_bytes for clip in clips)
             for clip, reason in expired:
                 try:
