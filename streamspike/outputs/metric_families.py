@@ -82,7 +82,7 @@ CAMERA = (
         "dropped_segments_total",
         "Segments that were not scored.",
         REASON,
-        ("queue_full", "partial", "stopped", "still", "skipped", "engine_failed"),
+        ("queue_full", "partial", "stopped", "still", "skipped", "engine_failed", "paused"),
     ),
     Family(
         "ring_dropped_packets",
@@ -238,7 +238,7 @@ CLIPS = (
         "clips_shortened_total",
         "Clips that end before their time.",
         REASON,
-        ("bound", "connection", "gap", "picture", "crowded", "disk_full", "end"),
+        ("bound", "connection", "gap", "picture", "crowded", "disk_full", "paused", "end"),
     ),
     Family("num_lost", "clips_lost_total", "Events without a clip.", REASON, ("disk_full", "failed", "nothing")),
     Family("num_deleted", "clips_deleted_total", "Clips deleted.", REASON, ("age", "bytes", "disk_full")),
@@ -253,6 +253,11 @@ WEB = (
     Family("num_dropped", "web_dropped_messages_total", "Messages that a page was too slow to take."),
 )
 """Of `outputs.web.hub.HubCounts`."""
+THREADS = (
+    Family("by_camera", "ingest_cpu_seconds_total", "Processor time of reading, decoding and scaling.", "camera"),
+    Family("by_thread", "thread_cpu_seconds_total", "Processor time of the other threads.", "thread"),
+)
+"""Of `outputs.thread_times.ThreadTimes`."""
 OUTBOX = (
     Family("num_waiting", "outbox_messages", "Messages that the broker has not acknowledged."),
     Family("oldest_seconds", "outbox_oldest_seconds", "Age of the oldest of them; 0 when there is none."),

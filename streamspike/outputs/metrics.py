@@ -1,7 +1,8 @@
 """Everything Prometheus reads of one run: counters as they stand at the scrape, and histograms filled as a sink.
 
-Counts are read from the dataclasses that the hot paths fill, by whichever thread serves the scrape. Labels are camera,
-reason, stage and state; never a caption, an id of an event, or anything else without an end.
+Counts are read from the dataclasses that the hot paths fill, by whichever thread serves the scrape. Labels are camera
+and what can be listed beforehand, as reason, stage and state; never a caption, the id of an event, or anything else
+without an end.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from streamspike.outputs.clips import ClipCounts
 from streamspike.outputs.mqtt import MqttCounts
 from streamspike.outputs.outbox_watch import OutboxWatch
 from streamspike.outputs.recorder import RecorderCounts
+from streamspike.outputs.thread_times import read_thread_times
 from streamspike.outputs.web.hub import HubCounts
 from streamspike.stats import CameraStats, EngineStats
 
@@ -185,6 +187,7 @@ class Metrics(Collector):
         yield from names.collect(names.BUDGET, [(labels, camera.events.calibrator) for labels, camera in labelled])
         for families, source in self._rows:
             yield from names.collect(families, [({}, source)])
+        yield from names.collect(names.THREADS, [({}, read_thread_times())])
         yield from self._collect_memory()
         if self._outbox is not None:
             view = self._outbox.look(self._clock())

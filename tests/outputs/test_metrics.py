@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import math
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -29,8 +30,9 @@ from tests.support.metrics import MetricsRig, RememberingEngine
 from tests.support.pipeline import quick_config
 from tests.support.prometheus import fetch, promtool, series_names
 from tests.support.servers import free_port
+from tests.support.tree import modules
 
-LABELS = {"camera", "reason", "stage", "state", "kind", "command", "le", "version", "python", "model"}
+LABELS = {"camera", "reason", "stage", "state", "kind", "command", "thread", "le", "version", "python", "model"}
 
 
 @pytest.fixture
@@ -54,6 +56,20 @@ def test_whatever_is_counted_has_a_metric(counted: type, families: tuple[Family,
     assert len(named) == len(set(named))
     missing = {each.name for each in fields(counted)} - {*named} - {"last_error"}  # a text
     assert not missing, f"give these fields of {counted.__name__} a line in outputs/metric_families.py"
+
+
+def test_every_reason_that_the_code_counts_is_known() -> None:
+    """Else its first occurrence would be a new series, and no increase."""
+    families = [*metric_families.CAMERA, *(family for table in COUNTED.values() for family in table)]
+    known = {family.attribute: set(family.known) for family in families if family.label}
+    counted = [
+        (attribute, reason)
+        for path in modules()
+        for attribute, reason in re.findall(r"\.(\w+)\[\"(\w+)\"\] \+= ", path.read_text(encoding="utf-8"))
+        if attribute in known
+    ]
+    assert len(counted) > 5
+    assert not [(attribute, reason) for attribute, reason in counted if reason not in known[attribute]]
 
 
 def test_names_keep_the_conventions(rig: MetricsRig) -> None:
