@@ -110,6 +110,12 @@ class IncrementalEngine:
         """Drop all that is remembered; call it after the model's weights changed."""
         for camera_id in list(self._streams):
             self._drop(camera_id)
+        self._forget_graphs()
+
+    def _forget_graphs(self) -> None:
+        """What was captured for passes of fixed size, and on the way to words."""
+        if self._loaded.graphs is not None:
+            self._loaded.graphs.clear()
         if self._sampler:
             self._sampler.forget()
 
@@ -166,8 +172,7 @@ class IncrementalEngine:
             stream.drop_keys()
             self._ledger.settle(camera_id, 0, stream.feature_bytes)
         self._evict()
-        if self._sampler:
-            self._sampler.forget()
+        self._forget_graphs()
         if self._loaded.device.type == "cuda":
             torch.cuda.empty_cache()
         return held > 0
