@@ -106,7 +106,7 @@ class MqttSink:
         self._connected_at = math.inf  # loop time; infinite while it has not been
 
     def attach(self, controls: Mapping[str, Control], gone: Iterable[str] = ()) -> None:
-        """Say which cameras there are: they announce themselves to Home Assistant, and can be commanded.
+        """Say which cameras there are now: they announce themselves to Home Assistant, and can be commanded.
 
         Args:
             controls: by camera id.
@@ -115,11 +115,13 @@ class MqttSink:
         self.commander.controls = controls
         prefix = self._config.discovery_topic
         for camera_id in gone:
+            self._known.pop(camera_id, None)
             for topic in (self.topics.state(camera_id), self.topics.keyframe(camera_id)):
                 self._retain(topic, "")
             if prefix is not None:
                 self._retain(discovery_topic(prefix, self.topics, camera_id), "")
         for camera_id in controls:
+            self.refresh(camera_id)
             if prefix is not None:
                 topic = discovery_topic(prefix, self.topics, camera_id)
                 self._retain(topic, discovery_payload(self.topics, camera_id))
