@@ -121,6 +121,8 @@ class Metrics(Collector):
         self._cache_hits = Counter(
             names.PREFIX + "hypothesis_cache_hits_total", text, ["camera"], registry=self.registry
         )
+        latencies = (self._score_latency, self._event_latency)
+        self._by_camera = (*latencies, self._inference, self._surprise, self._threshold, self._cache_hits)
 
     def watch(
         self,
@@ -133,6 +135,7 @@ class Metrics(Collector):
         """Read these from now on. Call it once, on the loop, before the cameras run.
 
         Args:
+            cameras: those that run; the list may change while they do.
             counted: what other parts of the run count, each of a class in COUNTED.
             engine: read for its name, and for its memory if it has any; None when no model is asked.
         """
@@ -141,7 +144,7 @@ class Metrics(Collector):
         self._outbox = OutboxWatch(store_path)
         self._model = engine.name if engine is not None else ""
         for camera in cameras:
-            for metric in (self._surprise, self._score_latency, self._event_latency, self._inference, self._cache_hits):
+            for metric in self._by_camera:
                 metric.labels(camera.camera_id)  # there from the start, so that the first one is an increase
             self._threshold.labels(camera.camera_id).set(camera.events.calibrator.level)
         self._cameras = cameras
@@ -163,7 +166,11 @@ class Metrics(Collector):
             self._note_latency(self._event_latency, event.camera_id)
 
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
-        return  # read from the camera's stats
+        """The state itself is read from the camera's stats; one that was taken out is told once, and forgotten."""
+        if all(camera.camera_id != camera_id for camera in self._cameras):
+            self._ended_at.pop(camera_id, None)
+            for metric in self._by_camera:
+                metric.remove(camera_id)
 
     def _note_latency(self, histogram: Histogram, camera_id: str) -> None:
         seconds = self._clock() - self._ended_at[camera_id]
@@ -180,7 +187,8 @@ class Metrics(Collector):
             "What runs.",
             {"version": __version__, "python": platform.python_version(), "model": self._model},
         )
-        labelled = [({"camera": camera.camera_id}, camera) for camera in self._cameras]
+        cameras = list(self._cameras)  # the loop may add or remove one meanwhile
+        labelled = [({"camera": camera.camera_id}, camera) for camera in cameras]
         yield from names.collect(names.CAMERA, [(labels, camera.stats) for labels, camera in labelled])
         yield from names.collect(names.SCORED, labelled)
         yield from names.collect(names.EVENTS, [(labels, camera.events.counts) for labels, camera in labelled])

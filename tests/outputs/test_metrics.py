@@ -172,6 +172,28 @@ async def test_observations_fill_surprise_threshold_and_inference(rig: MetricsRi
     assert rig.value("inference_seconds_sum", camera="door") == 1.0
 
 
+async def test_a_camera_that_is_taken_out_is_forgotten(rig: MetricsRig) -> None:
+    await rig.metrics.observe(make_observation(camera_id="door"))
+    await rig.metrics.report_state("door", CameraState.WATCHING, "")
+    assert 'camera="door"' in rig.text()
+    rig.cameras.clear()
+    await rig.metrics.report_state("door", CameraState.OFFLINE, "taken out of the configuration")
+    assert 'camera="door"' not in rig.text()
+    await rig.metrics.report_state("door", CameraState.OFFLINE, "a second word")
+
+
+def test_every_class_of_counts_is_known() -> None:
+    """In what runs; benches and tests count for themselves."""
+    found = {
+        name
+        for path in modules()
+        if "bench" not in path.parts
+        for name in re.findall(r"^class (\w+(?:Counts|Stats))\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    known = {CameraStats, EventCounts, SelectorCounts, *COUNTED}
+    assert found == {each.__name__ for each in known}, "give the new ones a table in outputs/metric_families.py"
+
+
 def test_the_outbox_is_told_and_each_delivery_once(tmp_path: Path) -> None:
     rig = MetricsRig(tmp_path)
     rig.store.record_event(make_event(), None, 1000.0)

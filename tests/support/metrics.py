@@ -55,12 +55,13 @@ class MetricsRig:
     def __init__(self, folder: Path, *, mqtt: bool = True) -> None:
         self.now = 1000.0
         self.camera = MeasuredCamera("door")
+        self.cameras = [self.camera]
         self.recorder, self.engine_stats = RecorderCounts(), EngineStats()
         self.mqtt = MqttCounts() if mqtt else None
         self.store = Store(folder / "spike.db", "spike")
         self.metrics = Metrics(lambda: self.now)
         self.metrics.watch(
-            [self.camera],
+            self.cameras,
             [self.engine_stats, self.recorder, ClipCounts(), HubCounts(), *([self.mqtt] if self.mqtt else [])],
             store_path=folder / "spike.db",
             engine=RememberingEngine(),
