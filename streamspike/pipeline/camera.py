@@ -168,6 +168,7 @@ class CameraPipeline:
     async def _score(self, segment: Segment) -> None:
         if self.control.paused:
             self.stats.dropped_segments["paused"] += 1
+            self._clips.hide(segment)
             self._scorer.skip(segment)
             return
         self.control.see(segment.frames[-1])

@@ -7,6 +7,7 @@ as it would run away otherwise. Time is that of the stream: no segment, no progr
 from __future__ import annotations
 
 import asyncio
+import math
 
 from streamspike.config import ClipConfig
 from streamspike.core import Event, EventPhase, Segment
@@ -33,6 +34,7 @@ class CameraClips:
         self._config = config
         self._is_patient = is_patient
         self._open: list[Recording] = []
+        self._hidden = (0, -math.inf)  # epoch, and stream time before which nothing may be kept
         self._writing = asyncio.Lock()
         self._due = asyncio.Event()
         self._stopped = False
@@ -51,7 +53,9 @@ class CameraClips:
                 return
             if len(self._open) >= MAX_OPEN:
                 await self._advance(self._open[:1], "crowded")
-            self._open.append(Recording(self._ring, event, segment, part, self._config))
+            epoch, hidden_seconds = self._hidden
+            not_before_seconds = hidden_seconds if epoch == segment.epoch else -math.inf
+            self._open.append(Recording(self._ring, event, segment, part, self._config, not_before_seconds))
         elif event.phase is EventPhase.END and event.end_at is not None:
             for recording in self._open:
                 if recording.event_id == event.event_id:
@@ -68,6 +72,10 @@ class CameraClips:
             await self._advance(self._open)
         else:
             self._due.set()
+
+    def hide(self, segment: Segment) -> None:
+        """A segment has come while the camera was paused: it is in the ring, and must not come into a clip."""
+        self._hidden = segment.epoch, segment.end_seconds
 
     async def finish(self, reason: str) -> None:
         """Close all clips with what there is of them: nothing more will come, because of `reason`."""

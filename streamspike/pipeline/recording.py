@@ -33,12 +33,21 @@ class Recording:
     They raise OSError when the disk is full or fails, and SourceError when the footage cannot be written.
     """
 
-    def __init__(self, ring: Ring, event: Event, segment: Segment, part: Path, config: ClipConfig) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        event: Event,
+        segment: Segment,
+        part: Path,
+        config: ClipConfig,
+        not_before_seconds: float = -math.inf,
+    ) -> None:
         """
         Args:
             event: as it started; it sets the names.
-            segment: the one that started it.
+            segment: the one that was seen last then; it says how stream time and UTC belong together.
             part: the file to write.
+            not_before_seconds: stream time before which nothing may be kept, because the camera was paused.
         """
         self.event_id = event.event_id
         self.epoch = segment.epoch
@@ -49,7 +58,9 @@ class Recording:
         self._event = event
         self._segment = segment
         self._config = config
-        self._start_seconds = segment.start_seconds - config.pre_seconds  # stream time, as all that follows
+        self._utc_offset = segment.started_at - segment.start_seconds  # UTC of stream time 0
+        self._not_before_seconds = not_before_seconds
+        self._start_seconds = max(event.onset_at - self._utc_offset - config.pre_seconds, not_before_seconds)
         self._until_seconds = math.inf
         self._file: PacketFile | TranscodedFile | EncodedFile | None = None
         self._first_seconds = 0.0
@@ -59,12 +70,7 @@ class Recording:
 
     def end(self, end_at: float) -> None:
         """The event ended at `end_at`, UTC. Any thread."""
-        self._until_seconds = self._segment.start_seconds + (end_at - self._event.onset_at) + self._config.post_seconds
-
-    @property
-    def has_end(self) -> bool:
-        """The event is over."""
-        return self._until_seconds < math.inf
+        self._until_seconds = end_at - self._utc_offset + self._config.post_seconds
 
     def advance(self) -> bool:
         """Write what has come since the last time. True when the clip is complete: `outcome` says why."""
@@ -85,7 +91,7 @@ class Recording:
             event_id=self.event_id,
             camera_id=self._event.camera_id,
             file_name=name_clip(self.event_id),
-            started_at=self._event.onset_at + self._first_seconds - self._segment.start_seconds,
+            started_at=self._utc_offset + self._first_seconds,
             seconds=self._file.seconds,
             num_bytes=self.part.stat().st_size,
             codec=self._file.codec,
@@ -99,10 +105,13 @@ class Recording:
     def _begin(self) -> None:
         footage = self._ring.snapshot(self.epoch, self._start_seconds)
         if footage is not None:
-            self._footage = footage
-            self._file = open_packet_file(self.part, footage.header)
-            self._first_seconds = footage.packets[0].stream_seconds
-            self._write_packets(footage.packets)
+            allowed = (i for i, p in enumerate(footage.packets) if p.is_sync and self._may_keep(p.stream_seconds))
+            first = next(allowed, None)
+            if first is not None:
+                self._footage = footage
+                self._file = open_packet_file(self.part, footage.header)
+                self._first_seconds = footage.packets[first].stream_seconds
+                self._write_packets(footage.packets[first:])
             return
         frames = self._ring.frames_since(math.inf)
         # Frames do not say of which connection they are, but one of ours does for all of them.
@@ -156,6 +165,9 @@ class Recording:
                 return
             self._file.add_pixels(frame.pixels, frame.stream_seconds)
             self._last_frame = frame
+
+    def _may_keep(self, stream_seconds: float) -> bool:
+        return stream_seconds >= self._not_before_seconds
 
     def _is_over(self, seconds: float) -> bool:
         if seconds >= self._until_seconds:

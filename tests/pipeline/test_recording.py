@@ -162,3 +162,26 @@ def test_an_event_without_any_picture_left_has_no_clip(ring: Ring, part: Path) -
     recording = record(ring, part, make_segment(0.0))
     assert not recording.advance()
     assert recording.close() is None and not part.exists()
+
+
+def test_what_was_before_the_end_of_a_pause_is_in_no_clip(tmp_path: Path, ring: Ring, part: Path) -> None:
+    footage = take_footage(write_movie(tmp_path / "a.mp4", num_frames=60, options={"bf": "0"}))
+    add(ring, footage, footage.packets[:29])
+    segment = make_segment(2.5)
+    recording = Recording(ring, event_at(segment), segment, part, AROUND, not_before_seconds=2.3)
+    assert not recording.advance() and not part.exists(), "it begins with a sync frame, and the only one is hidden"
+    add(ring, footage, footage.packets[29:])
+    recording.end(NOON + 4.0)
+    assert recording.advance() and recording.close() is not None
+    assert play(part).numbers == list(range(30, 45))
+
+
+def test_an_event_may_have_begun_before_the_segment_that_tells_of_it(tmp_path: Path, ring: Ring, part: Path) -> None:
+    fill_ring(ring, write_movie(tmp_path / "a.mp4", num_frames=60, options={"bf": "0"}))
+    segment = make_segment(5.0)
+    recording = Recording(ring, replace(event_at(segment), onset_at=NOON + 3.0), segment, part, AROUND)
+    recording.end(NOON + 5.0)
+    assert recording.advance()
+    clip = recording.close()
+    assert clip is not None and clip.started_at == pytest.approx(NOON + 2.0, abs=1e-6)
+    assert play(part).numbers == list(range(20, 55))
