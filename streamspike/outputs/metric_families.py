@@ -125,9 +125,17 @@ CAMERA = (
 SCORED = (
     Family("num_scored", "scored_segments_total", "Segments whose surprise is known."),
     Family("keyframes.counts.kept", "keyframes_kept_total", "Keyframes chosen under the budget."),
-    Family("keyframes.counts.alike", "keyframes_alike_total", "Candidates that look like a better one."),
-    Family("keyframes.counts.unsurprising", "keyframes_unsurprising_total", "Candidates below the level."),
-    Family("keyframes.counts.over_budget", "keyframes_over_budget_total", "Candidates when the hour was full."),
+    Family("keyframes.counts.alike", "keyframes_alike_total", "Candidates for a keyframe that look like a better one."),
+    Family(
+        "keyframes.counts.unsurprising",
+        "keyframes_unsurprising_total",
+        "Candidates for a keyframe that were not surprising enough.",
+    ),
+    Family(
+        "keyframes.counts.over_budget",
+        "keyframes_over_budget_total",
+        "Candidates for a keyframe that came when the budget of the hour was used up.",
+    ),
 )
 """Of a camera itself."""
 EVENTS = (
@@ -151,7 +159,7 @@ ENGINE = (
     Family("sampled_requests", "engine_sampled_requests_total", "Requests for which hypotheses were drawn anew."),
     Family("segments", "engine_scored_requests_total", "Requests that were answered."),
     Family("steps", "engine_steps_total", "Batches handed to the model."),
-    Family("batched_requests", "engine_batched_requests_total", "Requests in those batches."),
+    Family("batched_requests", "engine_batched_requests_total", "Requests in the batches."),
     Family(
         "shed_requests",
         "engine_shed_requests_total",
@@ -232,7 +240,7 @@ MQTT = (
 """Of `outputs.mqtt.MqttCounts`."""
 CLIPS = (
     Family("num_written", "clips_written_total", "Clips written."),
-    Family("num_bytes_written", "clip_bytes_written_total", "Bytes of them."),
+    Family("num_bytes_written", "clip_bytes_written_total", "Bytes of clips written."),
     Family(
         "num_shortened",
         "clips_shortened_total",
@@ -255,11 +263,11 @@ WEB = (
 """Of `outputs.web.hub.HubCounts`."""
 THREADS = (
     Family("by_camera", "ingest_cpu_seconds_total", "Processor time of reading, decoding and scaling.", "camera"),
-    Family("by_thread", "thread_cpu_seconds_total", "Processor time of the other threads.", "thread"),
+    Family("by_thread", "thread_cpu_seconds_total", "Processor time of the loop, the model and the disk.", "thread"),
 )
 """Of `outputs.thread_times.ThreadTimes`."""
 OUTBOX = (
-    Family("num_waiting", "outbox_messages", "Messages that the broker has not acknowledged."),
-    Family("oldest_seconds", "outbox_oldest_seconds", "Age of the oldest of them; 0 when there is none."),
+    Family("num_waiting", "outbox_messages", "Messages that the broker has not acknowledged yet."),
+    Family("oldest_seconds", "outbox_oldest_seconds", "Age of the oldest message that waits; 0 when none does."),
 )
 """Of `outputs.outbox_watch.OutboxView`."""

@@ -110,7 +110,7 @@ class Metrics(Collector):
         self._score_latency = histogram("score_latency_seconds", text, LATENCY_BUCKETS, "camera")
         text = f"From the end of a segment to its alert in the store; {after}"
         self._event_latency = histogram("event_latency_seconds", text, LATENCY_BUCKETS, "camera")
-        text = "From an event message in the store to its acknowledgement by the broker."
+        text = "From a message in the outbox to its acknowledgement by the broker."
         self._publish_latency = histogram("publish_latency_seconds", text, PUBLISH_BUCKETS)
         text = "Wall time of the model per segment."
         self._inference = histogram("inference_seconds", text, INFERENCE_BUCKETS, "camera")

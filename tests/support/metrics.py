@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from streamspike.belief.events import EventTracker
 from streamspike.config import EventConfig
@@ -26,6 +27,8 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.tree import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "streamspike.json"
+GUIDE = ROOT / "deploy" / "README.md"
+TABLE = re.compile(r"(?<=<!-- metrics -->\n).*?(?=<!-- /metrics -->)", re.DOTALL)
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 
 
@@ -92,3 +95,30 @@ def dashboard_expressions() -> Iterator[tuple[str, str]]:
 def metric_names(expression: str) -> set[str]:
     """Names of the series an expression reads."""
     return set(re.findall(r"\b(?:streamspike|process)_[a-z_]+\b", expression))
+
+
+def render_table(registry: CollectorRegistry) -> str:
+    """All metrics of a registry as the table of deploy/README.md."""
+    rows = ["| metric | kind | labels | tells |", "|---|---|---|---|"]
+    for metric in sorted(registry.collect(), key=lambda metric: metric.name):
+        if not metric.name.startswith("streamspike_"):
+            continue
+        name = metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+        labels = {label for sample in metric.samples for label in sample.labels} - {"le"}
+        labels |= {*getattr(metric, "_labelnames", ())}  # of one that has no sample yet
+        rows.append(f"| `{name}` | {metric.type} | {', '.join(sorted(labels))} | {metric.documentation} |")
+    return "\n".join(rows) + "\n"
+
+
+def main() -> None:
+    """Write the table anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        rig = MetricsRig(Path(folder))
+        rig.store.close()
+        text = GUIDE.read_text(encoding="utf-8")
+        assert len(TABLE.findall(text)) == 1, "the guide needs one block between <!-- metrics --> and <!-- /metrics -->"
+        GUIDE.write_text(TABLE.sub(lambda _: render_table(rig.metrics.registry), text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
