@@ -103,12 +103,13 @@ async def _watch(
     metrics: Metrics | None,
 ) -> RunReport:
     from streamspike.outputs.broker import probe
-    from streamspike.outputs.clips import open_archive
+    from streamspike.outputs.clips import clips_folder, open_archive
     from streamspike.outputs.console import ConsoleSink
     from streamspike.outputs.jsonl import JsonlSink
     from streamspike.outputs.mqtt import MqttSink
     from streamspike.outputs.recorder import Recorder
     from streamspike.outputs.store import Store
+    from streamspike.outputs.web.server import WebServer
     from streamspike.pipeline.inference import InferenceService
     from streamspike.pipeline.opener import check_address
     from streamspike.pipeline.supervisor import Supervisor
@@ -132,15 +133,24 @@ async def _watch(
         open_archive(config.clips, config.store, recorder, clock) as archive,
     ):
         mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
-        with contextlib.ExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
             supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
             panel = ConsoleSink(lambda camera: supervisor.threshold_of(camera), lambda: _footer(supervisor), console)
             measured = [metrics] if metrics is not None else []
-            supervisor = Supervisor(config, inference, recorder, [*jsonl, panel, *measured], mqtt, clock, archive)
+            pages = []
+            if config.web.port:
+                paths = Path(config.store.path), clips_folder(config.clips, config.store)
+                pages.append(WebServer(config.web, recorder, *paths, lambda: supervisor.cameras))
+            sinks = [*jsonl, panel, *measured, *pages]
+            supervisor = Supervisor(config, inference, recorder, sinks, mqtt, clock, archive)
             await supervisor.prepare()
+            for page in pages:
+                await stack.enter_async_context(page.serve())
+                if page.url is not None:
+                    console.print(f"page: {page.url}", soft_wrap=True)
             if metrics is not None:
-                counted = [stats, recorder.counts]
+                counted = [stats, recorder.counts, *(page.hub.counts for page in pages)]
                 counted += [part.counts for part in (mqtt, archive) if part is not None]
                 metrics.watch(supervisor.cameras, counted, store_path=Path(config.store.path), engine=engine)
             stack.enter_context(panel)
