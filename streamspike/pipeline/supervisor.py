@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from streamspike.belief.calibrate import Calibrator
 from streamspike.clock import Clock
-from streamspike.config import Config
-from streamspike.core import Sink
-from streamspike.errors import SourceError
+from streamspike.config import CameraConfig, Config
+from streamspike.core import CameraState, Sink
+from streamspike.errors import SourceError, StreamspikeError
 from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.inference import InferenceService
+from streamspike.pipeline.reload import Plan, Reloader, ReloadStatus, plan_reload
 from streamspike.pipeline.verdicts import VerdictService
+from streamspike.stats import CameraStats
 
 FLUSH_SECONDS = 5.0
 """How long the end of a run waits for the broker; what is left stays in the outbox for the next start."""
@@ -41,38 +44,45 @@ class Supervisor:
             archive: where clips go; None for no clips.
         """
         self.cameras: list[CameraPipeline] = []
+        """Those that run; always the same list."""
+        self.departed: list[tuple[int, CameraStats]] = []
+        """Of cameras that were taken out or replaced while the others ran: segments scored, and what was counted."""
         self.unsent_events = 0
         """Event messages that wait in the outbox after `run`."""
         self._config = config
+        self._model_scorers = config.model_scorers
         self._inference = inference
         self._recorder = recorder
         self._sinks = [recorder, *sinks, *([mqtt] if mqtt else [])]
         self._mqtt = mqtt
         self._clock = clock
         self.archive = archive
+        self._stopping = False
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # by camera
+        self._reloader: Reloader | None = None
         self._verdicts = VerdictService(self._calibrators, recorder, self._tell_budget)
 
     async def prepare(self) -> None:
         """Make the cameras, with what they learned and what was commanded earlier. Raises as `CameraPipeline`."""
-        store = self._recorder.store
         for camera in self._config.cameras:
-            learned = await self._recorder.run(store.load_threshold, camera.id)
-            self.cameras.append(
-                CameraPipeline(camera, self._config, self._inference, self._sinks, self._clock, learned, self.archive)
-            )
-            self.cameras[-1].control.restore(await self._recorder.run(store.load_commanded, camera.id))
-        if self._mqtt is not None:
-            controls = {camera.camera_id: camera.control for camera in self.cameras}
-            known = [record.camera_id for record in await self._recorder.run(store.cameras)]
-            self._mqtt.attach(controls, gone=[camera_id for camera_id in known if camera_id not in controls])
-            self._mqtt.commander.on_feedback = self._verdicts.wake
+            self.cameras.append(self._make(camera, self._config))
+            await self._recall(self.cameras[-1])
+        await self._attach()
+
+    def watch_config(
+        self, path: Path, load: Callable[[], Config], on_status: Callable[[ReloadStatus], None] = lambda _: None
+    ) -> Reloader:
+        """Have a configuration file looked after while `run` goes on; call it before. See `Reloader`."""
+        self._reloader = Reloader(path, load, self.reconfigure, self._clock, on_status)
+        return self._reloader
 
     def threshold_of(self, camera_id: str) -> float:
-        """Current threshold of a camera, nats."""
-        return next(camera.events.calibrator.level for camera in self.cameras if camera.camera_id == camera_id)
+        """Current threshold of a camera, nats; 0.0 when there is none of that name any more."""
+        return next((camera.level for camera in self.cameras if camera.camera_id == camera_id), 0.0)
 
     def stop(self) -> None:
         """Ask every camera to finish its segment; `run` then ends by itself."""
+        self._stopping = True
         for camera in self.cameras:
             camera.stop()
 
@@ -90,19 +100,93 @@ class Supervisor:
             for end in await self._recorder.end_abandoned():
                 for sink in self._sinks[1:]:
                     await sink.alert(end, None)
+            reloading = services.create_task(self._reload(), name="reload")
             try:
-                async with asyncio.TaskGroup() as group:
+                async with asyncio.TaskGroup() as self._group:
                     for camera in self.cameras:
-                        group.create_task(camera.run(), name=f"camera[{camera.camera_id}]")
+                        self._start(camera)
             finally:
+                reloading.cancel()
                 pruning.cancel()
                 heeding.cancel()
                 for camera in self.cameras:
-                    state = camera.events.calibrator.export()
-                    await self._recorder.run(self._recorder.store.save_threshold, camera.camera_id, state)
+                    await self._save(camera)
                 if self._mqtt is not None:
                     self.unsent_events = await self._mqtt.stop(FLUSH_SECONDS)
         self._raise_if_nothing_was_seen()
+
+    async def reconfigure(self, config: Config) -> Plan:
+        """Make another configuration hold, and touch no camera that it does not change. One call at a time.
+
+        Raises:
+            StreamspikeError: what it says cannot be done; nothing is changed.
+        """
+        if self._stopping or all(task.done() for task in self._tasks.values()):
+            raise StreamspikeError("the run is about to end")
+        plan = plan_reload(self._config, config, self._model_scorers)
+        # All that can be wrong is found before the first camera is touched.
+        fresh = {camera.id: self._make(camera, plan.config) for camera in (*plan.added, *plan.replaced)}
+        self._config = plan.config
+        running = {camera.camera_id: camera for camera in self.cameras}
+        for camera in plan.retuned:
+            running[camera.id].retune(plan.config, camera)
+        swaps = [
+            self._group.create_task(self._swap(running.get(camera_id), fresh.get(camera_id)), name=f"swap[{camera_id}]")
+            for camera_id in (*fresh, *plan.removed)
+        ]
+        if swaps:
+            await asyncio.wait(swaps)  # what one of them raises stops the run, as whatever a camera raises
+            await self._attach()
+        return plan
+
+    async def _swap(self, old: CameraPipeline | None, new: CameraPipeline | None) -> None:
+        """One camera ends as at the end of a run, and then another begins."""
+        if old is not None:
+            old.stop()
+            await asyncio.wait([self._tasks.pop(old.camera_id)])
+            await self._save(old)
+            self.cameras.remove(old)
+            self.departed.append((old.num_scored, old.stats))
+        if new is None:
+            assert old is not None, "a swap has two sides"
+            for sink in self._sinks:
+                await sink.report_state(old.camera_id, CameraState.OFFLINE, "taken out of the configuration")
+            return
+        await self._recall(new)
+        if not self._stopping:
+            self.cameras.append(new)
+            self._start(new)
+
+    def _make(self, camera: CameraConfig, config: Config) -> CameraPipeline:
+        return CameraPipeline(camera, config, self._inference, self._sinks, self._clock, None, self.archive)
+
+    def _start(self, camera: CameraPipeline) -> None:
+        name = f"camera[{camera.camera_id}]"
+        self._tasks[camera.camera_id] = self._group.create_task(camera.run(), name=name)
+
+    async def _recall(self, camera: CameraPipeline) -> None:
+        """What it learned and what was commanded of it in an earlier run."""
+        store = self._recorder.store
+        learned = await self._recorder.run(store.load_threshold, camera.camera_id)
+        if learned is not None:
+            camera.events.calibrator.restore(learned)
+        camera.control.restore(await self._recorder.run(store.load_commanded, camera.camera_id))
+
+    async def _save(self, camera: CameraPipeline) -> None:
+        state = camera.events.calibrator.export()
+        await self._recorder.run(self._recorder.store.save_threshold, camera.camera_id, state)
+
+    async def _attach(self) -> None:
+        """Tell the broker which cameras there are."""
+        if self._mqtt is not None:
+            controls = {camera.camera_id: camera.control for camera in self.cameras}
+            known = [record.camera_id for record in await self._recorder.run(self._recorder.store.cameras)]
+            self._mqtt.attach(controls, gone=[camera_id for camera_id in known if camera_id not in controls])
+            self._mqtt.commander.on_feedback = self._verdicts.wake
+
+    async def _reload(self) -> None:
+        if self._reloader is not None:
+            await self._reloader.run()
 
     def _calibrators(self) -> dict[str, Calibrator]:
         return {camera.camera_id: camera.events.calibrator for camera in self.cameras}
