@@ -86,8 +86,7 @@ class Connection:
         self._client = client
         self._address = address
         self._refusal: ReasonCode | None = None
-        acknowledge = client._client.on_publish  # aiomqtt's own, which does not look at the reason code
-        assert acknowledge is not None
+        acknowledge: Any = client._client.on_publish  # aiomqtt's own, which does not look at the reason code
 
         def on_publish(paho: Any, userdata: Any, number: int, code: ReasonCode, properties: Properties) -> None:
             if code.is_failure:

@@ -172,7 +172,8 @@ class Commander:
         try:
             asked = parse(self._topics, topic, payload)
             if isinstance(asked, Feedback):
-                return await self._take_feedback(asked), None
+                await self._take_feedback(asked)
+                return None, None  # whoever heeds it tells the new budget
             return asked.camera_id, await self._command(asked)
         except Refused as refusal:
             self.num_refused[refusal.reason] += 1

@@ -11,6 +11,7 @@ import pytest
 
 from streamspike.core import CameraState, EventPhase
 from streamspike.errors import StoreError
+from streamspike.outputs.clip_table import Clip
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
 from tests.support.messages import NOON, end_of, make_event, make_keyframe, make_observation
@@ -22,6 +23,38 @@ REPOSITORY = Path(__file__).parents[2]
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "spike.db"
+
+
+def test_messages_of_events_link_the_keyframes_so_far_and_a_clip_is_announced(path: Path) -> None:
+    store, event = Store(path, topic="spike"), make_event()
+    store.record_event(event, make_keyframe(event), NOON)
+    store.record_event(end_of(event), None, NOON)
+    clip = Clip(event.event_id, "door", "door.mp4", NOON, 9.5, 1000, "h264")
+    store.clips.record(clip)
+    store.announce_clip(clip, NOON)
+    start, end, fetched = [json.loads(message.payload) for message in store.outbox.pending()]
+    assert start["links"] == end["links"] == {"keyframes": [f"/events/{event.event_id}/keyframes/0.jpg"], "clip": None}
+    assert fetched["clip"] == f"/events/{event.event_id}/clip.mp4" and fetched["seconds"] == 9.5
+    assert [message.topic for message in store.outbox.pending()][-1] == "spike/door/clip"
+    store.close()
+
+
+def test_a_clip_that_is_there_before_the_event_ends_is_linked(path: Path) -> None:
+    store, event = Store(path, topic="spike"), make_event()
+    store.record_event(event, None, NOON)
+    store.clips.record(Clip(event.event_id, "door", "door.mp4", NOON, 9.5, 1000, "h264"))
+    store.record_event(end_of(event), None, NOON)
+    links = [json.loads(message.payload)["links"]["clip"] for message in store.outbox.pending()]
+    assert links == [None, f"/events/{event.event_id}/clip.mp4"]
+    store.close()
+
+
+def test_without_a_broker_no_clip_is_announced(path: Path) -> None:
+    store, event = Store(path), make_event()
+    store.record_event(event, None, NOON)
+    store.announce_clip(Clip(event.event_id, "door", "door.mp4", NOON, 9.5, 1000, "h264"), NOON)
+    assert store.outbox.count_pending() == 0
+    store.close()
 
 
 def test_observations_come_back_as_they_were(path: Path) -> None:
