@@ -172,7 +172,7 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 20.0) -> Any:
+    def wait(self, condition: str, seconds: float = 30.0) -> Any:
         """Until an expression is true; its value. Fails the test with what the page shows instead."""
         give_up = time.monotonic() + seconds
         probe = f"const value = {condition}; return value instanceof Node || value"

@@ -27,7 +27,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[PageRun]:
     with page_run(tmp_path, FakeCamera("door", latest_frame=frame_at(1)), FakeCamera("yard")) as page:
-        page.report_state("door", CameraState.WATCHING)
+        page.report_state("door", CameraState.LEARNING)
         page.report_state("yard", CameraState.OFFLINE, "no frame for 12 s")
         page.observe(make_observation(0))
         yield page
@@ -51,7 +51,7 @@ def told(run: PageRun, number: int = 0, saw: str = "the gate falls over") -> Eve
 
 def test_cameras_show_their_picture_state_and_beliefs(page: Page, run: PageRun) -> None:
     page.wait("document.querySelector('[data-camera=door] .picture img').naturalWidth == 320")
-    assert page.text("[data-camera=door] .state") == "watching"
+    assert page.text("[data-camera=door] .state") == "learning"
     assert page.text("[data-camera=yard] .state") == "offline: no frame for 12 s"
     assert "learning what is usual: 0 %" in page.text("[data-camera=door]")
     run.observe(make_observation(1, surprise_nats=1.5))

@@ -45,11 +45,13 @@ function rarity(event) {
 
 // ---- asking
 
+class Refusal extends Error {} // of the server, or of the network; any other error is a mistake of this page
+
 async function ask(path, options) {
-  const response = await fetch(path, options);
+  const response = await fetch(path, options).catch(() => { throw new Refusal("connection lost, trying again"); });
   if (response.status === 401) location.assign("/login");
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
+  if (!response.ok) throw new Refusal(answer.error);
   return answer;
 }
 
@@ -131,7 +133,7 @@ class Camera {
 
   setState(state, reason) {
     const label = $(".state", this.box);
-    label.className = `state ${state}`;
+    label.dataset.state = state;
     label.textContent = label.title = reason ? `${state}: ${reason}` : state;
     $(".picture", this.box).classList.toggle("stale", ["offline", "finished", "paused", ""].includes(state));
   }
@@ -531,7 +533,10 @@ function note(text, kind = "lost") {
   link.className = kind;
 }
 
-const lost = (error) => note(error instanceof TypeError ? "connection lost, trying again" : error.message);
+function lost(error) {
+  if (!(error instanceof Refusal)) throw error;
+  note(error.message);
+}
 
 async function loadAll() {
   const [list] = await Promise.all([ask("/api/cameras"), loadEvents()]);
