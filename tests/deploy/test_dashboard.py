@@ -24,6 +24,7 @@ ROWS = ["Cameras", "Surprise", "Latency", "Model", "Health"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_every_query_has_an_answer(tmp_path: Path, broker: Mosquitto) -> None:
     port = free_port()
     config = quick_config(

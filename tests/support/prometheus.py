@@ -22,7 +22,7 @@ from tests.support.servers import binary, free_port
 
 READY_SECONDS = 30.0
 SCRAPE_CONFIG = """
-global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: streamspike
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
@@ -56,7 +56,7 @@ class Prometheus:
         """
         Args:
             folder: for its files; must be there.
-            target_port: scraped twice a second, on /metrics.
+            target_port: scraped every second, on /metrics.
         """
         self._folder = folder
         self._port = free_port()
@@ -109,7 +109,7 @@ class Prometheus:
         samples = await self.query(expression)
         return float(samples[0]["value"][1]) if len(samples) == 1 else float("nan")
 
-    async def until(self, expression: str, seconds: float = 30.0) -> None:
+    async def until(self, expression: str, seconds: float = 60.0) -> None:
         """Wait for an expression that gives anything, as an alert does."""
         try:
             async with asyncio.timeout(seconds):
