@@ -53,9 +53,9 @@ class ClipCounts:
     num_written: int = 0
     num_bytes_written: int = 0
     num_shortened: Counter[str] = field(default_factory=Counter)
-    """Clips that are whole files but end before their time, by reason: bound (max_clip_seconds), connection (lost), paused
-    (by command), gap (the ring had dropped what came next), picture (size or codec changed), crowded (too many at
-    once), disk_full, end (of the file or the run)."""
+    """Clips that are whole files but end before their time, by reason: bound (max_clip_seconds), connection (lost),
+    paused (by command), gap (the ring had dropped what came next), picture (size or codec changed), crowded (too many
+    at once), disk_full, end (of the file or the run)."""
     num_lost: Counter[str] = field(default_factory=Counter)
     """Events without a clip, by reason: disk_full, failed (cannot be written), nothing (the ring held no picture)."""
     num_deleted: Counter[str] = field(default_factory=Counter)

@@ -26,8 +26,9 @@ from streamspike.outputs.store import Store
 from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.supervisor import Supervisor
 from streamspike.stats import EngineStats
-from tests.support.fake_engine import STARTLING, FakeEngine, surprising_at
-from tests.support.footage import B_FRAMES, play, write_movie
+from tests.support.clips import encode, paint
+from tests.support.fake_engine import CALM, STARTLING, FakeEngine, surprising_at
+from tests.support.footage import B_FRAMES, HEIGHT, WIDTH, play, write_movie
 from tests.support.pipeline import (
     RecordingSink,
     ScriptedSource,
@@ -36,6 +37,7 @@ from tests.support.pipeline import (
     quick_config,
     wait_in_thread,
 )
+from tests.support.rtsp import RtspServer
 
 AROUND = {
     "pre_seconds": 1.0,
@@ -194,6 +196,30 @@ async def test_a_connection_lost_in_the_middle_of_an_event_ends_its_clip(
         assert run.counts.num_shortened == {"connection": 1}
     played = play(run.path(clip))
     assert clip.started_at == 1000.0 + 1.0 and len(played.times) == 2 * 8, "from 1.0 to the loss at 3.0"
+
+
+@pytest.mark.slow
+async def test_the_stream_of_a_real_camera_is_copied_even_when_a_part_of_it_is_lost_on_the_way(tmp_path: Path) -> None:
+    sink = RecordingSink()
+    units = encode((paint(number, WIDTH, HEIGHT) for number in range(60)), fps=20, gop=10)
+    with RtspServer(units, fps=20, drop_rate=0.01) as server:
+        config = configure(tmp_path, server.url)
+        # Again and again: on a busy machine any single segment may be dropped.
+        engine = FakeEngine(lambda request: STARTLING if request.index % 16 in (9, 10) else CALM)
+        async with prepared(config, engine, sink) as run:
+            running = asyncio.create_task(run.supervisor.run())
+            while not run.counts.num_written:
+                await asyncio.sleep(0.02)
+            run.supervisor.stop()
+            await running
+            clip = (await run.clips())[0]
+            assert not run.counts.num_lost
+    with av.open(str(run.path(clip))) as container:
+        frames = list(container.decode(video=0))
+    (start, _) = sink.alerts[0]
+    assert clip.codec == "h264" and frames[0].time == 0.0 and not frames[0].is_corrupt
+    assert clip.started_at == pytest.approx(start.onset_at - 1.0, abs=0.6), "a sync frame every half second"
+    assert frames[-1].time == pytest.approx(clip.seconds, abs=0.3) and clip.seconds > 1.5
 
 
 async def test_stopping_closes_the_clip_of_the_event_that_goes_on(
