@@ -89,7 +89,7 @@ class Handlers:
         start = asked.read_time(request, "start", end - HISTORY_SECONDS)
         limit, beliefs = asked.read_number(request, "limit", 600, 3600), asked.read_flag(request, "beliefs")
         known = {record.camera_id for record in await archive.run(archive.store.cameras)}
-        if camera_id not in known:
+        if camera_id not in known | self._wall.states().keys():
             raise Mistaken(404, "there is no such camera")
         found = await archive.run(archive.store.observations, camera_id, start, end, limit)
         return _answer(ObservationList(observations=[observation_answer(each, beliefs=beliefs) for each in found]))

@@ -38,6 +38,7 @@ const meaning = (nats) => {
 function rarity(event) {
   const seconds = cameras.get(event.camera)?.latest?.seconds;
   const share = 1 / event.p_value;
+  if (share > 1e6) return "Far beyond anything this camera has shown of late.";
   if (!(event.p_value > 0) || share < 1.05) return "Too little has been seen of this camera to say how rare that is.";
   const often = seconds && share > 20 ? `, once in ${lasting(share * seconds)} or so` : "";
   return `Of this camera's recent segments ${share > 3 ? `1 in ${number(Math.round(share))}` : percent(event.p_value)} was as surprising${often}.`;
@@ -114,6 +115,7 @@ class Camera {
     option.value = option.textContent = id;
     $("#camera").append(option);
     this.box.dataset.camera = id;
+    this.box.classList.add("unseen-yet");
     this.place();
     sight.observe(this.box);
     sizes.observe(this.canvas);
@@ -164,6 +166,7 @@ class Camera {
     const at = Date.parse(seen.started_at);
     if (this.points.length && at <= this.points.at(-1).at) return;
     this.points.push({ at, nats: seen.surprise_nats, threshold: seen.threshold_nats, seconds: seen.seconds });
+    this.box.classList.remove("unseen-yet");
     if (this.points.length > 2400) this.points.splice(0, 400);
   }
 
@@ -453,7 +456,7 @@ function showFootage({ event, keyframes, clip }) {
 
 function clipButton(video, large, frames) {
   const button = document.createElement("button");
-  button.textContent = "clip";
+  button.textContent = "\u25b6 clip";
   button.className = "film";
   button.setAttribute("aria-current", "true");
   button.addEventListener("click", () => {
