@@ -103,17 +103,25 @@ async def test_nothing_of_a_paused_camera_is_scored_and_its_event_ends(
 async def test_a_snapshot_a_budget_and_a_verdict_are_answered_while_the_camera_runs(
     broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, done = quick_config(tmp_path, "lavfi:testsrc2"), []
+    config = quick_config(tmp_path, "lavfi:testsrc2")
+    done: list[str] = []  # steps of the test that the camera waits for
+    waits = {6: "the event was told", 10: "all was answered"}
+
+    def in_step(number: int) -> None:
+        if number in waits:
+            wait_in_thread(lambda: waits[number] in done)
+
     engine = FakeEngine(surprising_at(4))
-    frames = moving_frames(12, before=lambda number: number == 10 and wait_in_thread(lambda: bool(done)))
+    frames = moving_frames(12, before=in_step)
     connect_to(monkeypatch, lambda: ScriptedSource(frames, is_live=False), is_live=False)
-    try:
-        async with (
-            client5(broker, "spike/a/state") as (client, states),
-            client5(broker, "spike/a/keyframe") as (_, pictures),
-            watching(config, broker, engine) as (supervisor, _),
-        ):
+    async with (
+        client5(broker, "spike/a/state") as (client, states),
+        client5(broker, "spike/a/keyframe") as (_, pictures),
+        watching(config, broker, engine) as (supervisor, _),
+    ):
+        try:
             event = await take_until(states, lambda state: state["event"] is not None)
+            done.append(waits[6])
             [picture] = await pictures.take(1)
             assert user_properties(picture)["event"] == event["event"]
             await client.publish("spike/a/set/snapshot", b"", qos=1)
@@ -125,9 +133,8 @@ async def test_a_snapshot_a_budget_and_a_verdict_are_answered_while_the_camera_r
             await client.publish(f"spike/event/{event['event']}/feedback", b"not_useful", qos=1)
             told = await take_until(states, lambda state: state["effective_alerts_per_day"] < 100)
             assert told["effective_alerts_per_day"] == 90.5
-            done.append(True)
-    finally:
-        done.append(True)
+        finally:
+            done += waits.values()
     assert supervisor.cameras[0].control.export() == {"paused": False, "alerts_per_day": 100.0}
 
 
