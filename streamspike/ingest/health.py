@@ -21,6 +21,8 @@ BLIND_MEAN = 0.03
 """Mean brightness below this is a lens cap or a night without infrared light."""
 BLIND_CONTRAST = 0.015
 """Standard deviation over the picture below this is a covered lens, a spray can, a grey frame of a dead encoder."""
+HALF = 0.5
+"""When so much of the detail is gone and what is left is not where it was, then it is not of what the camera saw."""
 
 DARK, UNIFORM = "the picture is black", "the picture is uniform"
 UNSHARP = "nothing is sharp any more: the lens is covered, dirty or out of focus"
@@ -84,7 +86,8 @@ class Health:
         kept = min(
             (self._sight.kept_share(*pair, seconds / len(greys)) for pair in itertools.pairwise(chain)), default=1.0
         )
-        self._unsharp = kept < (FOUND if self._unsharp else LOST)
+        gone = kept < (FOUND if self._unsharp else LOST)
+        self._unsharp = gone or (kept < HALF and not self._view.recognises(greys[-1]))
         if self._unsharp:
             return Finding(CameraState.BLIND, UNSHARP)
         if not self._notice_moves:

@@ -23,11 +23,9 @@ LEAST_DETAIL = 1.6e-5
 """A part with less, as energy in parts of its brightness squared, has nothing to lose: sky, a wall."""
 LEAST_PARTS = 6
 """With fewer parts that have detail nobody can tell."""
-MOST_KEPT = 1.5
-"""Of one part: what has more detail than usual must not speak for those that have none."""
 LOST = 0.2
-"""Below this mean the camera sees nothing. Energy goes with the square: less than half of the contrast is left. Covered
-simulated cameras keep 0.03 to 0.15, those whose lights went out 0.2 to 0.6 unless noise is all there is."""
+"""Below this the camera sees nothing; energy goes with the square, so less than half of the contrast is left. Simulated
+cameras keep 0.01 to 0.3 when covered and 0.3 to 0.55 when the lights go out."""
 FOUND = 0.4
 """What was lost is back above this."""
 PAIR_WEIGHT = 0.35
@@ -56,7 +54,7 @@ class Sight:
         self._num_pairs = 0
 
     def kept_share(self, before: Grey, after: Grey, seconds: float) -> float:
-        """Part of the usual detail seen of late, about 1.0; also while nobody knows the usual. Below LOST it is gone.
+        """Part of the usual detail that the median part showed of late, about 1.0; also while nobody knows the usual.
 
         Args:
             before, after: (SIGHT_HEIGHT_PX, SIGHT_WIDTH_PX) in [0, 1], two frames a moment apart.
@@ -69,7 +67,7 @@ class Sight:
         busy = self._usual > LEAST_DETAIL
         kept = 1.0
         if self._num_pairs >= WARM_PICTURES and int(busy.sum()) >= LEAST_PARTS:
-            kept = float(np.clip(self._recent[busy] / self._usual[busy], -MOST_KEPT, MOST_KEPT).mean())
+            kept = float(np.median(self._recent[busy] / self._usual[busy]))
         self._num_pairs += 1
         weight = seconds / LOST_LEVEL_SECONDS if kept < LOST else max(seconds / LEVEL_SECONDS, 1.0 / self._num_pairs)
         self._usual = self._usual + min(1.0, weight) * (detail - self._usual)

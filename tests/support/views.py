@@ -11,7 +11,7 @@ from streamspike.core import Frame, Pixels, Segment
 from streamspike.world.looks import Glass, Look
 from streamspike.world.painter import Painter
 from streamspike.world.scene import build_scene
-from streamspike.world.simulation import Simulation
+from streamspike.world.simulation import Simulation, view_of
 
 WIDTH_PX, HEIGHT_PX = 320, 180
 SCRIPTED = ("camera_moves", "covered", "lights_out")
@@ -32,9 +32,9 @@ def simulated_segments(scene: str, seed: int, num_segments: int, mishap: str, at
     elsewhere = build_scene(scene, seed + ANOTHER_PLACE, WIDTH_PX / HEIGHT_PX)
     for number in range(num_segments):
         simulation.step()
-        if number > at:
-            simulation.state.dark = mishap == "lights_out"
-            simulation.state.covered = mishap == "covered"
+        if number > at and mishap in ("lights_out", "covered"):  # it lasts: nobody mends it
+            simulation.state.dark, simulation.state.covered = mishap == "lights_out", mishap == "covered"
+            simulation._before = simulation._after = view_of(simulation.state)
         if number == at and mishap == "infrared":
             painter._glass = Glass(Look(hour="infrared", sensor="grey"), place, seed, WIDTH_PX, HEIGHT_PX)
         if number == at and mishap == "elsewhere":
