@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamspike.clock import SystemClock
 from streamspike.config import CameraConfig, Config
-from streamspike.core import Engine, Event, Keyframe, Observation
+from streamspike.core import Engine, Event, Keyframe, Observation, Sink
 from streamspike.errors import SourceError
 from streamspike.stats import EngineStats
 
@@ -142,7 +142,7 @@ async def _watch(
             if config.web.port:
                 paths = Path(config.store.path), clips_folder(config.clips, config.store)
                 pages.append(WebServer(config.web, recorder, *paths, lambda: supervisor.cameras))
-            sinks = [*jsonl, panel, *measured, *pages]
+            sinks: list[Sink] = [*jsonl, panel, *measured, *pages]
             supervisor = Supervisor(config, inference, recorder, sinks, mqtt, clock, archive)
             await supervisor.prepare()
             for page in pages:
