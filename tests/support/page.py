@@ -22,6 +22,7 @@ from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
 from streamspike.outputs.web.server import WebServer
+from streamspike.pipeline.controls import CameraControl
 from streamspike.stats import CameraStats
 from tests.support.messages import NOON
 
@@ -33,10 +34,14 @@ class FakeCamera:
     camera_id: str
     stats: CameraStats = field(default_factory=CameraStats)
     events: EventTracker = field(init=False)
+    control: CameraControl = field(init=False)
     latest_frame: Frame | None = None
 
     def __post_init__(self) -> None:
         self.events = EventTracker(self.camera_id, EventConfig())
+        self.control = CameraControl(
+            self.camera_id, lambda: [self.events.calibrator], lambda: EventConfig().alerts_per_day, 480, lambda: None
+        )
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,14 @@ class VerdictAnswer(Answer):
     useful: bool
 
 
+class ControlAnswer(Answer):
+    """What is set of a camera now."""
+
+    id: str
+    paused: bool
+    alerts_per_day: float
+
+
 class CameraAnswer(Answer):
     """A camera as it stands."""
 
@@ -141,6 +149,7 @@ class CameraAnswer(Answer):
     learning_progress: Probability
     threshold_nats: float
     alerts_per_day: float
+    paused: bool
     budget_use_days: Annotated[float, Field(description="alerts beyond the budget of late, in days of budget")]
     last_frame_at: Time | None
     latest: Annotated[ObservationAnswer | None, Field(description="the newest segment, with beliefs")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
+from typing import Any
 
 from starlette.requests import Request
 
@@ -60,6 +62,17 @@ def read_flag(request: Request, name: str) -> bool:
     if text not in ("true", "false"):
         raise Mistaken(400, f"{name} must be true or false")
     return text == "true"
+
+
+async def read_body(request: Request, keys: set[str]) -> dict[str, Any]:
+    """A JSON object with some of these keys and no others, not empty. Raises Mistaken."""
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, or made to hurt
+        body = None
+    if not isinstance(body, dict) or not body or not body.keys() <= keys:
+        raise Mistaken(400, f"the body must be a JSON object with {' or '.join(sorted(keys))}")
+    return body
 
 
 def read_time(request: Request, name: str, default: float) -> float:

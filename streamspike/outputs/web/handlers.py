@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,11 +13,13 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from streamspike import __version__
 from streamspike.core import CameraState
 from streamspike.errors import StoreError
+from streamspike.outputs.commands import MAX_ALERTS_PER_DAY
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.web import asked
 from streamspike.outputs.web.answers import (
     Answer,
     CameraList,
+    ControlAnswer,
     EventPage,
     HealthAnswer,
     ObservationList,
@@ -83,6 +84,26 @@ class Handlers:
             return Response(status_code=304, headers=headers)
         return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
 
+    async def control_camera(self, request: Request) -> Response:
+        camera_id = asked.read_id(request, "camera_id")
+        control = self._wall.control_of(camera_id)
+        if control is None:
+            raise Mistaken(404, "no such camera is watched")
+        body = await asked.read_body(request, {"paused", "alerts_per_day"})
+        budget, paused = body.get("alerts_per_day"), body.get("paused", control.paused)
+        if not isinstance(paused, bool):
+            raise Mistaken(400, "paused must be true or false")
+        is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+        if budget is not None and not (is_number and 0 < budget <= MAX_ALERTS_PER_DAY):
+            raise Mistaken(400, f"alerts_per_day must be above 0 and at most {MAX_ALERTS_PER_DAY:.0f}, or null")
+        if "alerts_per_day" in body:
+            control.set_budget(None if budget is None else float(budget))
+        if paused != control.paused:
+            control.pause(paused)
+        # Written before it is acknowledged, as for commands over MQTT.
+        await self._recorder.run(self._recorder.store.save_commanded, camera_id, control.export())
+        return _answer(ControlAnswer(id=camera_id, paused=control.paused, alerts_per_day=control.alerts_per_day))
+
     async def list_observations(self, request: Request) -> Response:
         camera_id, archive = asked.read_id(request, "camera_id"), self._archive
         end = asked.read_time(request, "end", self._now() + 1.0)
@@ -117,12 +138,9 @@ class Handlers:
 
     async def judge_event(self, request: Request) -> Response:
         event_id = asked.read_id(request, "event_id")
-        try:
-            body = json.loads(await request.body())
-        except ValueError:  # not UTF-8 or not JSON
-            body = None
-        if not isinstance(body, dict) or body.keys() != {"useful"} or not isinstance(body["useful"], bool):
-            raise Mistaken(400, 'the body must be {"useful": true} or {"useful": false}')
+        body = await asked.read_body(request, {"useful"})
+        if not isinstance(body["useful"], bool):
+            raise Mistaken(400, "useful must be true or false")
         recorder = self._recorder
         known = await recorder.run(recorder.store.feedback.record, event_id, body["useful"], self._now())
         if known is None:

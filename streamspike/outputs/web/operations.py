@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from streamspike.outputs.commands import MAX_ALERTS_PER_DAY
 from streamspike.outputs.web import answers
 
 JSON = "application/json"
@@ -55,6 +56,29 @@ OPERATIONS: tuple[Operation, ...] = (
         media=JPEG,
         parameters=(_CAMERA,),
         failures=(404,),
+    ),
+    Operation(
+        "control_camera",
+        "POST",
+        "/api/cameras/{camera_id}/control",
+        "Pause a camera or let it go on, or give it another budget; it stays so over a restart.",
+        answers.ControlAnswer,
+        parameters=(_CAMERA,),
+        failures=(400, 404, 503),
+        body={
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": False,
+            "properties": {
+                "paused": {"type": "boolean"},
+                "alerts_per_day": {
+                    "type": ["number", "null"],
+                    "exclusiveMinimum": 0,
+                    "maximum": MAX_ALERTS_PER_DAY,
+                    "description": "null: that of the configuration",
+                },
+            },
+        },
     ),
     Operation(
         "list_observations",

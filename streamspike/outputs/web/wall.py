@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streamspike.belief.events import EventTracker
 from streamspike.core import CameraState, Frame, Observation
+from streamspike.outputs.commands import Control
 from streamspike.outputs.messages import iso_utc
 from streamspike.outputs.store import CameraRecord
 from streamspike.outputs.web.answers import CameraAnswer, observation_answer
@@ -20,6 +21,9 @@ class Watched(Protocol):
     camera_id: str
     stats: CameraStats
     events: EventTracker
+
+    @property
+    def control(self) -> Control: ...
 
     @property
     def latest_frame(self) -> Frame | None: ...
@@ -64,6 +68,11 @@ class Wall:
             return None
         return camera.latest_frame
 
+    def control_of(self, camera_id: str) -> Control | None:
+        """What can be commanded of a camera of this process."""
+        camera = self._find(camera_id)
+        return None if camera is None else camera.control
+
     def progress_of(self, camera_id: str) -> float:
         """Of learning, in [0, 1]."""
         camera = self._find(camera_id)
@@ -86,6 +95,7 @@ class Wall:
             learning_progress=calibrator.progress,
             threshold_nats=round(calibrator.level, 4),
             alerts_per_day=calibrator.alerts_per_day,
+            paused=camera.control.paused,
             budget_use_days=round(calibrator.budget_use, 4),
             last_frame_at=iso_utc(camera.stats.last_frame_at) if camera.stats.last_frame_at else None,
             latest=None if view.latest is None else observation_answer(view.latest),
@@ -110,6 +120,7 @@ def _remembered(record: CameraRecord) -> CameraAnswer:
         learning_progress=0.0,
         threshold_nats=0.0,
         alerts_per_day=0.0,
+        paused=False,
         budget_use_days=0.0,
         last_frame_at=None,
         latest=None,

@@ -67,6 +67,38 @@ def test_nobody_looks_through_a_paused_camera(page: PageRun, camera: FakeCamera)
     assert page.request("/api/cameras/door/picture.jpg").status == 204
 
 
+def test_a_camera_is_paused_and_given_a_budget_that_outlive_a_restart(page: PageRun, camera: FakeCamera) -> None:
+    path = "/api/cameras/door/control"
+    assert page.request(path, "POST", b'{"paused": true}').json() == {"id": "door", "paused": True, "alerts_per_day": 5}
+    assert page.request(path, "POST", b'{"alerts_per_day": 8}').json()["alerts_per_day"] == 8
+    assert camera.control.paused and camera.events.calibrator.alerts_per_day == 8.0
+    assert page.recorder.store.load_commanded("door") == {"paused": True, "alerts_per_day": 8.0}
+    assert page.request(path, "POST", b'{"alerts_per_day": null, "paused": false}').json()["alerts_per_day"] == 5
+    assert page.get("/api/cameras")["cameras"][0]["paused"] is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"paused": 1}',
+        b'{"alerts_per_day": 0}',
+        b'{"alerts_per_day": -1}',
+        b'{"alerts_per_day": NaN}',
+        b'{"alerts_per_day": 1e99}',
+        b'{"alerts_per_day": true}',
+        b'{"alerts_per_day": "8"}',
+        b'{"paused": true, "alerts_per_day": 0}',
+        b'{"source": "x"}',
+        b"[" * 4000,
+    ],
+)
+def test_a_command_that_makes_no_sense_changes_nothing(page: PageRun, camera: FakeCamera, body: bytes) -> None:
+    assert page.request("/api/cameras/door/control", "POST", body).status == 400
+    assert page.request("/api/cameras/yard/control", "POST", b'{"paused": true}').status == 404
+    assert not camera.control.paused and camera.events.calibrator.alerts_per_day == 5.0
+
+
 def test_observations_of_a_time_range_come_oldest_first(page: PageRun) -> None:
     for index in range(5):
         page.observe(make_observation(index))

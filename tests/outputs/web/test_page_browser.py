@@ -104,6 +104,19 @@ def test_a_verdict_is_given_and_shown_again(page: Page, run: PageRun) -> None:
     assert run.get(f"/api/events/{event.event_id}")["useful"] is True
 
 
+def test_a_camera_is_paused_and_given_a_budget(page: Page, run: PageRun) -> None:
+    page.click("[data-camera=door] summary")
+    page.click("[data-camera=door] .pause")
+    page.wait("document.querySelector('[data-camera=door] summary').innerText.endsWith('paused')")
+    page.run("document.querySelector('[data-camera=door] input').value = ''")
+    page.click("[data-camera=door] input")
+    page.type("12")
+    page.press("Enter")
+    page.wait("document.querySelector('[data-camera=door] summary').innerText.startsWith('Budget: 12 alerts a day')")
+    door = run.get("/api/cameras")["cameras"][0]
+    assert (door["paused"], door["alerts_per_day"]) == (True, 12.0)
+
+
 def test_hostile_words_stay_words(page: Page, run: PageRun) -> None:
     told(run, 0, HOSTILE)
     run.observe(replace(make_observation(1), caption=HOSTILE, hypotheses=(HOSTILE, "a cat sits")))
@@ -173,7 +186,7 @@ def test_older_events_come_when_asked_for(browser: Browser, run: PageRun) -> Non
 def test_words_stand_out_from_their_ground_in_both_schemes(browser: Browser, run: PageRun, scheme: str) -> None:
     told(run)
     opened = browser.open(run.url, scheme=scheme)  # type: ignore[arg-type]
-    opened.wait("document.querySelector('#list .event')")
+    opened.wait("document.querySelector('#list .event') && document.querySelector('.belief.title .pair')")
     for place in ("h1", ".nats", "#list .saw", "#list .expected", "#list .amount b", ".belief.title .pair", "#link"):
         ratio = opened.run(CONTRAST.replace("PLACE", place))
         assert ratio >= 4.5, (place, ratio)

@@ -116,6 +116,11 @@ class Camera {
     $("#camera").append(option);
     this.box.dataset.camera = id;
     this.box.classList.add("unseen-yet");
+    $(".settings form", this.box).addEventListener("submit", (submit) => {
+      submit.preventDefault();
+      this.control({ alerts_per_day: $("input", submit.target).valueAsNumber });
+    });
+    $(".pause", this.box).addEventListener("click", () => this.control({ paused: !this.paused }));
     this.place();
     sight.observe(this.box);
     sizes.observe(this.canvas);
@@ -130,7 +135,27 @@ class Camera {
     this.pictureUrl = answer.picture;
     this.setState(answer.state, answer.reason);
     this.learn(answer.learning_progress);
+    this.set(answer);
     if (answer.latest) this.observe(answer.latest, false);
+  }
+
+  set({ alerts_per_day, paused }) {
+    this.paused = paused;
+    $(".settings summary", this.box).textContent = `Budget: ${number(alerts_per_day)} alerts a day${paused ? ", paused" : ""}`;
+    const input = $(".settings input", this.box);
+    if (input !== document.activeElement) input.value = alerts_per_day;
+    $(".pause", this.box).textContent = paused ? "Go on watching" : "Pause";
+  }
+
+  async control(wish) {
+    const said = $(".settings [role=status]", this.box);
+    const options = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(wish) };
+    try {
+      this.set(await ask(`/api/cameras/${encodeURIComponent(this.id)}/control`, options));
+      said.textContent = "Done.";
+    } catch (error) {
+      said.textContent = error.message;
+    }
   }
 
   setState(state, reason) {
