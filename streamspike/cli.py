@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from streamspike import __version__
-from streamspike.bench.budget_command import add_budget_command
+from streamspike.bench.budget.command import add_budget_command
 from streamspike.bench.commands import add_engine_command
-from streamspike.bench.cues_command import add_cues_command
-from streamspike.bench.surprise_command import add_surprise_command
+from streamspike.bench.cues.command import add_cues_command
+from streamspike.bench.surprise.command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command

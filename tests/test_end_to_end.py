@@ -134,6 +134,7 @@ async def test_camera_and_broker_are_killed_and_every_event_is_delivered(
             tmp_path,
             f"{server.url}",
             events={"quiet_segments": 1},
+            health={"offline_after_seconds": 0.0},
             mqtt=broker.config(timeout_seconds=1.0, backoff_max_seconds=0.5).model_dump(),
         )
         async with watching(config, FakeEngine(startled_by_light), Console(file=printed, width=200)) as task:

@@ -123,15 +123,13 @@ class RecentSurprise:
             self._rescale()
 
     def share_above(self, nats: float) -> float:
-        """Of recent segments, how many were at least as surprising; by the tail where hardly any was."""
-        total = self._segments.sum()
-        if total == 0:
-            return 1.0
+        """Of recent segments and this one, how many were at least as surprising; by the tail where hardly any was."""
+        total = self._segments.sum() + self._growth  # this one counts: nothing is rarer than all that was seen
         tail = self.tail()
-        k = bin_of(nats)
         if tail is None or nats <= tail.start_nats:
-            return float(self._segments[k:].sum() / total)
-        return float(self._segments[bin_of(tail.start_nats) :].sum() / total * tail.survival(nats))
+            return float((self._segments[bin_of(nats) :].sum() + self._growth) / total)
+        in_tail = self._segments[bin_of(tail.start_nats) :].sum() + self._growth
+        return float(in_tail / total * tail.survival(nats))
 
     def tail(self) -> Tail | None:
         """The fitted tail; None before there are peaks to fit."""

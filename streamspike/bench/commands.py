@@ -84,7 +84,7 @@ def add_engine_command(
 
         streamspike bench engine --model random:small-qwen2.5-vl --frame-px 224 --published 1 --curve
         """
-        from streamspike.bench.report import render_report
+        from streamspike.bench.speed.report import render_report
         from streamspike.engine.model import load_model
 
         counts = parse_counts(cameras) if cameras is not None else []
@@ -161,7 +161,7 @@ def add_variants_command(
             result = _compare_variants(settings, records, clips, few, seed)
             if file is not None:
                 file.write(json.dumps(result, indent=1) + "\n")
-        from streamspike.bench.comparison import plot_comparison, render_comparison
+        from streamspike.bench.variants.comparison import plot_comparison, render_comparison
 
         if plot is not None:
             plot_comparison(result, plot)
@@ -169,9 +169,9 @@ def add_variants_command(
 
 
 def _compare_variants(settings: Config, records: Path, clips: int, few: int, seed: int) -> dict[str, Any]:
-    from streamspike.bench.comparison import compare
     from streamspike.bench.machine import describe_machine, find_commit
-    from streamspike.bench.recordings import BASE, PLANS, record
+    from streamspike.bench.variants.comparison import compare
+    from streamspike.bench.variants.recordings import BASE, PLANS, record
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
     from streamspike.progress import show_progress
@@ -200,7 +200,7 @@ def parse_counts(text: str) -> list[int]:
 
 
 def _compare(settings: Config, loaded: LoadedModel, segments: int, published: int, seed: int) -> dict[str, Any]:
-    from streamspike.bench.engine import measure_engines
+    from streamspike.bench.speed.engine import measure_engines
     from streamspike.progress import show_progress
 
     with show_progress("comparing", float(segments), "segments") as progress:
@@ -208,7 +208,7 @@ def _compare(settings: Config, loaded: LoadedModel, segments: int, published: in
 
 
 def _vary(settings: Config, loaded: LoadedModel, with_published: bool, seed: int) -> list[dict[str, Any]]:
-    from streamspike.bench.engine import curve_points, measure_curve
+    from streamspike.bench.speed.engine import curve_points, measure_curve
     from streamspike.progress import show_progress
 
     with show_progress("varying one setting", float(len(curve_points(loaded))), "points") as progress:
@@ -218,8 +218,8 @@ def _vary(settings: Config, loaded: LoadedModel, with_published: bool, seed: int
 def _serve(settings: Config, loaded: LoadedModel, counts: list[int], seconds: float) -> dict[str, Any]:
     import time
 
-    from streamspike.bench.cameras import measure_cameras
-    from streamspike.bench.film import shoot_film
+    from streamspike.bench.speed.cameras import measure_cameras
+    from streamspike.bench.speed.film import shoot_film
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.progress import show_progress
 
@@ -246,8 +246,8 @@ def _serve(settings: Config, loaded: LoadedModel, counts: list[int], seconds: fl
 
 
 def _soak(settings: Config, loaded: LoadedModel, segments: int, seed: int) -> dict[str, Any]:
-    from streamspike.bench.film import shoot_film
-    from streamspike.bench.soak import measure_soak
+    from streamspike.bench.speed.film import shoot_film
+    from streamspike.bench.speed.soak import measure_soak
     from streamspike.progress import show_progress
 
     with show_progress("soaking", float(segments), "segments") as progress:

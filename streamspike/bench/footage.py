@@ -64,19 +64,3 @@ class Dataset(Protocol):
             DatasetError: the folder, its annotations or all of its videos are missing, or cannot be understood.
         """
         ...
-
-
-def open_dataset(spec: str) -> Dataset:
-    """The data set that `spec` names.
-
-    Args:
-        spec: `world`, `world?clips=500&seed=0&scene=street`, `folder:PATH` or the path of a folder with a labels.csv,
-            or `oops:`, `funqa:`, `ucf-crime:`, `xd-violence:`, `ped2:`, `upcam:`, `gmdcsa24:` and the path where that
-            data set lies.
-
-    Raises:
-        DatasetError: no such data set, or a setting it does not have. A missing folder is told by `footage`.
-    """
-    from streamspike.bench.datasets.choice import choose_dataset  # the data sets import the nouns above
-
-    return choose_dataset(spec)

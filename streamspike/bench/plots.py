@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from streamspike.bench.report import WORDS, milliseconds
+from streamspike.bench.speed.report import WORDS, milliseconds
 from streamspike.errors import SinkError
 
 DPI = 100

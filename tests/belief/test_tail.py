@@ -90,7 +90,11 @@ def test_an_empty_sketch_knows_nothing() -> None:
 def test_a_camera_on_which_nothing_ever_moves_has_no_tail() -> None:
     recent = watched(np.zeros(5000))
     assert recent.tail() is None
-    assert recent.share_above(0.0) == 1.0 and recent.share_above(1.0) == 0.0
+    assert recent.share_above(0.0) == 1.0 and recent.share_above(1.0) == pytest.approx(1 / 5001, rel=0.01)
+
+
+def test_the_second_segment_of_a_camera_is_no_miracle() -> None:
+    assert watched(np.array([0.1])).share_above(5.0) == pytest.approx(0.5)
 
 
 def test_what_was_exported_goes_on_as_if_nothing_had_been() -> None:

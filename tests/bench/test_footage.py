@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.datasets.choice import STORED
-from streamspike.bench.footage import Footage, Interval, open_dataset
+from streamspike.bench.datasets.choice import STORED, open_dataset
+from streamspike.bench.footage import Footage, Interval
 from streamspike.errors import DatasetError, StreamspikeError
 from tests.support.layout import lay_out
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from streamspike.bench.contestants import choose_contestants
 from streamspike.bench.footage import Dataset
-from streamspike.bench.surprise import Bench, Measurement
-from streamspike.bench.workers import OwnProcess
+from streamspike.bench.surprise.contestants import choose_contestants
+from streamspike.bench.surprise.measurement import Bench, Measurement
+from streamspike.bench.surprise.workers import OwnProcess
 from streamspike.config import Config
 from streamspike.core import Request
 from streamspike.progress import Advance

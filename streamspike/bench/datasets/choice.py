@@ -22,8 +22,17 @@ STORED = {
 """Name to guide and reader."""
 
 
-def choose_dataset(spec: str) -> Dataset:
-    """See `streamspike.bench.footage.open_dataset`."""
+def open_dataset(spec: str) -> Dataset:
+    """The data set that `spec` names.
+
+    Args:
+        spec: `world`, `world?clips=500&seed=0&scene=street`, `folder:PATH` or the path of a folder with a labels.csv,
+            or `oops:`, `funqa:`, `ucf-crime:`, `xd-violence:`, `ped2:`, `upcam:`, `gmdcsa24:` and the path where that
+            data set lies.
+
+    Raises:
+        DatasetError: no such data set, or a setting it does not have. A missing folder is told by `footage`.
+    """
     spec = spec.strip()
     scheme, colon, rest = spec.partition(":")
     name, _, query = spec.partition("?")

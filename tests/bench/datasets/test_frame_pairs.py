@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.footage import Footage, open_dataset
+from streamspike.bench.datasets.choice import open_dataset
+from streamspike.bench.footage import Footage
 from streamspike.errors import DatasetError
 from tests.support.clips import write_clip
 from tests.support.layout import lay_out

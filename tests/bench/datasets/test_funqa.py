@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.footage import open_dataset
+from streamspike.bench.datasets.choice import open_dataset
 from tests.support.layout import lay_out
 
 

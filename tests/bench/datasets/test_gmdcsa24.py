@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streamspike.bench.datasets.choice import open_dataset
 from streamspike.bench.datasets.gmdcsa24 import parse_classes
-from streamspike.bench.footage import open_dataset
 from tests.support.layout import lay_out
 
 HEADER = "File Name,Length (seconds),Time of Recording,Attire,Description, Classes\n"

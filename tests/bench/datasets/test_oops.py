@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.footage import open_dataset
+from streamspike.bench.datasets.choice import open_dataset
 from streamspike.errors import DatasetError
 from tests.support.layout import lay_out
 

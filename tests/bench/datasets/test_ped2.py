@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from streamspike.bench.datasets.choice import open_dataset
 from streamspike.bench.datasets.ped2 import picture_address
 from streamspike.bench.datasets.runs import runs
-from streamspike.bench.footage import open_dataset
 from streamspike.clock import SystemClock
 from streamspike.config import CameraConfig, IngestConfig
 from streamspike.errors import DatasetError

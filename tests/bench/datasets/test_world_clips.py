@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from streamspike.bench.datasets.choice import open_dataset
 from streamspike.bench.datasets.world import FIRST_SEED, NUM_SEGMENTS, WorldDataset
-from streamspike.bench.footage import open_dataset
 from streamspike.errors import DatasetError
 
 

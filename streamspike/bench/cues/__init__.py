@@ -1,0 +1,1 @@
+"""Whether boxes and trajectories drawn on the frames help the model."""

@@ -1,0 +1,1 @@
+"""How fast scoring is: published, naive and our own, on one camera and on many."""

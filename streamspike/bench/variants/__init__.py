@@ -1,0 +1,1 @@
+"""Ways of scoring, compared on what the model was asked once."""
