@@ -97,7 +97,7 @@ def _configure(
 ) -> Config:
     """The config file with what the command line says on top; its sources replace those of the file."""
     from streamspike.app import name_camera
-    from streamspike.config import parse_config, read_tree
+    from streamspike.config_file import parse_config, read_tree
 
     tree = read_tree(config_path) if config_path is not None else {}
     if sources:
@@ -269,7 +269,7 @@ def _make_folder(folder: Path) -> None:
 @app.command()
 def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file to check.")]) -> None:
     """Check a config file and the addresses in it, without opening a camera."""
-    from streamspike.config import load_config
+    from streamspike.config_file import load_config
     from streamspike.pipeline.opener import check_address
 
     settings = load_config(config)

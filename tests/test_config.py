@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streamspike.config import Config, load_config, parse_config
+from streamspike.config import Config
+from streamspike.config_file import load_config, parse_config
 from streamspike.errors import ConfigError
 
 SECRET = "hunter2"
@@ -66,7 +67,7 @@ def test_config_cannot_be_changed() -> None:
         ({"mqtt": {"keep_days": 2}}, "unknown key 'mqtt.keep_days'; did you mean 'store.keep_days'?"),
         (
             {"qqq": SOURCE},
-            "unknown key 'qqq'; valid keys: cameras, ingest, segment, health, scorer, belief, model, engine, events, store",
+            "unknown key 'qqq'; valid keys: cameras, ingest, segment, health, scorer, belief, model, engine",
         ),
         ({"belief": {"scorer": "middle"}}, "unknown key 'belief.scorer'; 'scorer' stands at the top level"),
     ],

@@ -7,7 +7,8 @@ import re
 import pytest
 import yaml
 
-from streamspike.config import CameraConfig, Config, Section, load_config, parse_config
+from streamspike.config import CameraConfig, Config, Section
+from streamspike.config_file import load_config, parse_config
 from streamspike.errors import ConfigError
 from tests.support.tree import ROOT
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.config import Config, load_config
+from streamspike.config import Config
+from streamspike.config_file import load_config
 
 FOLDER = Path(__file__).parents[1] / "configs"
 

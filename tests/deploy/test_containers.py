@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from streamspike import __version__
-from streamspike.config import Config, load_config
+from streamspike.config import Config
+from streamspike.config_file import load_config
 from tests.support.tree import ROOT
 
 DEPLOY = ROOT / "deploy"

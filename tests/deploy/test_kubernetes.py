@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from streamspike import __version__
-from streamspike.config import Config, parse_config
+from streamspike.config import Config
+from streamspike.config_file import parse_config
 from tests.support.tree import ROOT
 
 FOLDER = ROOT / "deploy" / "k8s"

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from streamspike.clock import ManualClock, SystemClock
-from streamspike.config import Config, load_config, parse_config
+from streamspike.config import Config
+from streamspike.config_file import load_config, parse_config
 from streamspike.errors import StreamspikeError
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store

@@ -9,7 +9,8 @@ import pytest
 from streamspike.bench.surprise.archive import Archive, code_digest
 from streamspike.bench.surprise.contestants import DEFAULT_NAMES, PRESETS, choose_contestants
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment, decode, encode
-from streamspike.config import Config, load_config
+from streamspike.config import Config
+from streamspike.config_file import load_config
 from streamspike.errors import ConfigError, StreamspikeError
 from tests.support.tree import ROOT
 
