@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from streamspike import __version__
-from streamspike.outputs.web.answers import Failure
+from streamspike.outputs.web.answers import Answer, Failure
 from streamspike.outputs.web.operations import JSON, OPERATIONS, Operation, Parameter
 
 REASONS = {
@@ -20,7 +20,8 @@ REASONS = {
 
 def describe_api() -> dict[str, Any]:
     """The document at /openapi.json."""
-    models = sorted({Failure, *(o.answer for o in OPERATIONS if o.answer)}, key=lambda model: model.__name__)
+    found: set[type[Answer]] = {Failure, *(each.answer for each in OPERATIONS if each.answer is not None)}
+    models = sorted(found, key=lambda model: model.__name__)
     _, schemas = models_json_schema(
         [(model, "serialization") for model in models], ref_template="#/components/schemas/{model}"
     )

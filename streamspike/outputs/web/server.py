@@ -90,7 +90,9 @@ class WebServer:
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
         at = self._now()
         self._wall.report_state(camera_id, state, reason, at)
-        self.hub.tell("state", messages.state_payload(camera_id, state, reason, at))
+        control = self._wall.control_of(camera_id)
+        budget = None if control is None else control.alerts_per_day
+        self.hub.tell("state", messages.state_payload(camera_id, state, reason, at, alerts_per_day=budget))
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[WebServer]:

@@ -586,7 +586,12 @@ function listen() {
   on("hello", () => { note("live", "live"); loadAll().catch(lost); });
   on("lost", () => loadAll().catch(lost));
   on("observation", (seen) => { const camera = cameraOf(seen.camera); camera.observe(seen); camera.refresh(); });
-  on("state", (told) => { const camera = cameraOf(told.camera); camera.setState(told.state, told.reason); camera.redraw(); });
+  on("state", (told) => {
+    const camera = cameraOf(told.camera);
+    camera.setState(told.state, told.reason);
+    if (told.alerts_per_day) camera.set({ alerts_per_day: told.alerts_per_day, paused: told.state === "paused" });
+    camera.redraw();
+  });
   on("event", takeEvent);
   stream.addEventListener("error", () => {
     note("connection lost, trying again");
