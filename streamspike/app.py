@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from streamspike.pipeline.supervisor import Supervisor
 
 
+Reload = tuple[Path, Callable[[], Config]]
+"""The file of a configuration, and how to read it again with what the command line said."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """What a run came to."""
@@ -78,11 +82,13 @@ async def run_watch(
     events_path: Path | None = None,
     for_seconds: float | None = None,
     engine: Engine | None = None,
+    reload: Reload | None = None,
 ) -> RunReport:
     """Watch the cameras of the config until they end, a signal comes, or `for_seconds` have passed.
 
     Args:
         engine: asked instead of the model of the config.
+        reload: the file of the config and how to read it again, when it changes and on SIGHUP; None: never.
 
     Raises:
         BrokerError: the broker cannot be reached or refuses the login, at the start. Later losses are waited out.
@@ -91,7 +97,7 @@ async def run_watch(
     from streamspike.outputs.metrics_server import serve
 
     with serve(config.metrics) as metrics:  # first: a port that is taken is told before the model is loaded
-        return await _watch(config, console, events_path, for_seconds, engine, metrics)
+        return await _watch(config, console, events_path, for_seconds, engine, metrics, reload)
 
 
 async def _watch(
@@ -101,6 +107,7 @@ async def _watch(
     for_seconds: float | None,
     engine: Engine | None,
     metrics: Metrics | None,
+    reload: Reload | None,
 ) -> RunReport:
     from streamspike.outputs.broker import probe
     from streamspike.outputs.clips import clips_folder, open_archive
@@ -155,6 +162,8 @@ async def _watch(
                 metrics.watch(supervisor.cameras, counted, store_path=Path(config.store.path), engine=engine)
             stack.enter_context(panel)
             stack.enter_context(_stop_on_signals(supervisor.stop))
+            if reload is not None:
+                stack.enter_context(_on_hangup(supervisor.watch_config(*reload).request))
             if for_seconds is not None:
                 asyncio.get_running_loop().call_later(for_seconds, supervisor.stop)
             await supervisor.run()
@@ -169,18 +178,30 @@ def _footer(supervisor: Supervisor) -> str:
 
 def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunReport:
     dropped: dict[str, int] = {}
-    for camera in supervisor.cameras:
-        for reason, count in camera.stats.dropped_segments.items():
+    counted = [*supervisor.departed, *((camera.num_scored, camera.stats) for camera in supervisor.cameras)]
+    for _, camera_stats in counted:
+        for reason, count in camera_stats.dropped_segments.items():
             dropped[reason] = dropped.get(reason, 0) + count
     scored = max(1, stats.segments)
     return RunReport(
-        num_segments=sum(camera.num_scored for camera in supervisor.cameras),
+        num_segments=sum(num_scored for num_scored, _ in counted),
         num_dropped=dropped,
         num_reused=stats.shed_requests["reuse"],
         num_events=num_events,
         unsent_events=supervisor.unsent_events,
         stage_seconds={stage: seconds / scored for stage, seconds in stats.stage_seconds.items()},
     )
+
+
+@contextlib.contextmanager
+def _on_hangup(request: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP has the configuration read again."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, request)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 @contextlib.contextmanager

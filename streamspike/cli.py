@@ -19,7 +19,7 @@ from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command
 
 if TYPE_CHECKING:
-    from streamspike.app import RunReport
+    from streamspike.app import Reload, RunReport
     from streamspike.config import Config
 
 app = typer.Typer(
@@ -149,30 +149,36 @@ def watch(
 
     streamspike watch "world:street?seed=7&surprise=15" --for 60
     """
-    settings = _configure(
-        config,
-        sources or [],
-        "fast" if fast else None,
-        scorer,
-        mqtt={"url": mqtt},
-        model={"name": model, "device": device},
-        store={"path": str(store) if store else None},
-    )
+
+    def configure() -> Config:
+        return _configure(
+            config,
+            sources or [],
+            "fast" if fast else None,
+            scorer,
+            mqtt={"url": mqtt},
+            model={"name": model, "device": device},
+            store={"path": str(store) if store else None},
+        )
+
+    settings = configure()
     if not settings.cameras:
         raise SourceError(
             "there is no camera: name a source (see streamspike watch --help), or list cameras in --config"
         )
-    _print_report(_run_watch(settings, events, for_seconds))
+    _print_report(_run_watch(settings, events, for_seconds, (config, configure) if config is not None else None))
 
 
-def _run_watch(settings: Config, events: Path | None, for_seconds: float | None) -> RunReport:
+def _run_watch(
+    settings: Config, events: Path | None, for_seconds: float | None, reload: Reload | None = None
+) -> RunReport:
     import asyncio
 
     from rich.console import Console
 
     from streamspike.app import run_watch
 
-    return asyncio.run(run_watch(settings, Console(), events, for_seconds))
+    return asyncio.run(run_watch(settings, Console(), events, for_seconds, reload=reload))
 
 
 def _print_report(report: RunReport) -> None:
