@@ -189,12 +189,15 @@ class Page:
         return str(self.run(f"document.querySelector({json.dumps(selector)}).innerText"))
 
     def click(self, selector: str) -> None:
-        """With the mouse, in the middle of it, once it can be seen."""
+        """With the mouse, in the middle of it, once it can be seen and stands still."""
         query = json.dumps(selector)
-        box = self.wait(
+        find = (
             f"(() => {{ const e = document.querySelector({query}); e.scrollIntoView({{block: 'center'}});"
             " const b = e.getBoundingClientRect(); return b.width && [b.x + b.width / 2, b.y + b.height / 2] })()"
         )
+        box = None
+        while box != (box := self.wait(find)):
+            time.sleep(0.05)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 

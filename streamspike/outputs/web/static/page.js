@@ -411,6 +411,7 @@ const detail = $("#detail");
 
 function openEvent(id) {
   shown = id;
+  $(".verdict span", detail).textContent = "";
   if (!detail.open) detail.showModal();
   history.replaceState(null, "", `#event=${encodeURIComponent(id)}`);
   $("#detail-title").textContent = events.get(id)?.saw ?? "";
@@ -436,9 +437,12 @@ async function showEvent(id) {
   const beliefs = union(event.expected, event.believed_after);
   fillBeliefs($(".why .beliefs", detail), beliefs, event.saw, 8);
   $(".why h3", detail).hidden = !beliefs.length;
-  showFootage(answer);
+  const footage = JSON.stringify([id, answer.keyframes, answer.clip]);
+  if (footage !== detail.dataset.footage) { // else a person may be looking at one of them
+    detail.dataset.footage = footage;
+    showFootage(answer);
+  }
   showVerdict(answer.useful);
-  $(".verdict span", detail).textContent = "";
   $(".revisions", detail).replaceChildren(...answer.revisions.map((revision) => {
     const line = document.createElement("li");
     line.textContent = `${revision.phase}, ${clock(revision.end_at ?? revision.peak_at)}: ${revision.surprise_nats.toFixed(1)} nats; ${revision.sentence}`;
@@ -448,6 +452,9 @@ async function showEvent(id) {
   const place = listed.indexOf(id);
   $(".previous", detail).disabled = place <= 0;
   $(".next", detail).disabled = place < 0 || place === listed.length - 1;
+  // The clip is written a while after the end, and nothing is told then.
+  const isFresh = event.end_at && Math.abs(Date.now() - Date.parse(event.end_at)) < 180000;
+  if (!answer.clip && isFresh) setTimeout(() => { if (shown === id) showEvent(id); }, 5000);
 }
 
 function showFootage({ event, keyframes, clip }) {
@@ -523,6 +530,7 @@ detail.addEventListener("click", (click) => { if (click.target === detail) detai
 detail.addEventListener("close", () => {
   const id = shown;
   shown = null;
+  delete detail.dataset.footage;
   $(".clip", detail).pause();
   history.replaceState(null, "", location.pathname);
   $(`[data-event="${CSS.escape(id ?? "")}"] button`)?.focus();
