@@ -22,7 +22,6 @@ import av
 
 from streamspike.core import Pixels
 from streamspike.errors import SourceError
-from streamspike.ingest.remux import MAX_STEP_SECONDS
 from streamspike.ingest.ring import Packet, StreamHeader
 
 COPIED_CODECS = ("h264", "hevc")
@@ -30,6 +29,8 @@ TICK = Fraction(1, 90_000)
 """Time base of what is encoded here."""
 ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "50", "bf": "0"}
 """No B-frames: where pictures come at odd times, their decoding times would make the file shorter than it is."""
+MAX_STEP_SECONDS = 10
+"""A longer step from packet to packet is a camera's clock that jumped; the file goes on without it."""
 USUAL_SECONDS = Fraction(1, 25)
 """From picture to picture, where nothing says better."""
 

@@ -18,7 +18,7 @@ class StreamHeader:
     codec: str
     """FFmpeg's name: h264, hevc, mjpeg, ..."""
     template: bytes
-    """The codec's parameters in the form that `remux` writes and reads."""
+    """The codec's parameters in the form that `template` writes and `clip_file` reads."""
     width_px: int
     height_px: int
     time_base: Fraction

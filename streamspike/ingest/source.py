@@ -20,8 +20,8 @@ from streamspike.ingest.address import Address, parse_address
 from streamspike.ingest.container import SilentSource, explain, open_container
 from streamspike.ingest.frames import LazyFrame
 from streamspike.ingest.hardware import find_hardware
-from streamspike.ingest.remux import make_template
 from streamspike.ingest.ring import Packet, Ring, StreamHeader
+from streamspike.ingest.template import make_template
 from streamspike.ingest.timestamps import StreamTime
 from streamspike.stats import CameraStats
 

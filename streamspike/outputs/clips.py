@@ -142,6 +142,10 @@ class ClipArchive:
             return
         self.counts.num_written += 1
         self.counts.num_bytes_written += clip.num_bytes
+        try:
+            await self._recorder.run(self._recorder.store.announce_clip, clip, self._clock.now())
+        except StoreError as error:  # the clip is there and the page finds it
+            log.error("the clip of %s is not announced: %s", clip.event_id, error)
         await self.make_room()
 
     async def discard(self, part: Path, error: Exception | None) -> None:
