@@ -35,7 +35,7 @@ class CameraStats:
     """Segments shorter than configured, at the end of a file or a connection."""
     dropped_segments: Counter[str] = field(default_factory=Counter)
     """By reason: queue_full (nobody took it in time), partial (a connection broke early in it), stopped, still (nothing
-    moved, and others waited), skipped (the model was too busy), engine_failed."""
+    moved, and others waited), skipped (the model was too busy), engine_failed, paused (by command)."""
     ring_dropped_packets: Counter[str] = field(default_factory=Counter)
     """Packets that left the ring, by reason: age (as intended), bytes (it was full before its seconds), no_sync."""
     ring_dropped_frames: Counter[str] = field(default_factory=Counter)
