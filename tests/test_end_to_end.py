@@ -79,12 +79,13 @@ class Listener:
                 ) as client:
                     await client.subscribe("spike/#", qos=1)
                     async for message in client.messages:
-                        self._take(str(message.topic), bytes(message.payload).decode())  # type: ignore[arg-type]
+                        self._take(str(message.topic), bytes(message.payload))  # type: ignore[arg-type]
             await asyncio.sleep(0.01)
 
-    def _take(self, topic: str, payload: str) -> None:
+    def _take(self, topic: str, payload: bytes) -> None:
+        """Pictures are none of these, and no text."""
         if topic == "spike/status":
-            self.status.append(payload)
+            self.status.append(payload.decode())
         elif topic.endswith("/event"):
             self.events.append(json.loads(payload))
         elif topic.endswith("/state"):
