@@ -295,7 +295,7 @@ def check(config: Annotated[Path, typer.Option("--config", "-c", help="YAML file
 def demo(
     folder: Annotated[Path, typer.Option(help="Where events.jsonl, timeline.png and the store go.")] = Path("demo"),
     seconds: Annotated[float, typer.Option(min=5, help="How long to watch.")] = 90.0,
-    scene: Annotated[str, typer.Option(help="A simulated camera, without world:.")] = "yard?seed=12&surprise=15",
+    scene: Annotated[str, typer.Option(help="A simulated camera, without world:.")] = "street?seed=7&surprise=15",
     model: ModelOption = None,
 ) -> None:
     """Watch a simulated camera for a minute and a half: no camera, no GPU, no download."""

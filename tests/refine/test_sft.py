@@ -23,6 +23,7 @@ from streamspike.refine import sft
 from streamspike.refine.clips import Clip
 from streamspike.refine.rows import Branch
 from streamspike.refine.sft import Pretraining, Trainer, choose_branches, evaluate, pretrain
+from tests.support.checkpoints import save_checkpoint
 
 SCRIPTED = 4
 TABLE = (("nothing changes", 0.7), ("a car passes", 0.29), ("the fence falls over", 0.01))
@@ -180,8 +181,24 @@ def test_a_run_may_start_from_a_trained_model(trainer: Trainer, sentences: list[
         torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3, msg=f"{name} was not taken over")  # bfloat16
 
 
-def test_a_model_with_other_words_is_no_start(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
+def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
+    trainer: Trainer, sentences: list[str], tmp_path: Path
+) -> None:
     trainer.save(tmp_path)
-    other = Trainer(Pretraining(batch=2, fresh=1, minutes=1.0), [*sentences, "an ostrich escapes"])
-    with pytest.raises(ModelError, match="other words"):
-        other.start_from(str(tmp_path / "model"))
+    other = Trainer(Pretraining(batch=2, fresh=1, minutes=1.0), ["an ostrich escapes", *sentences])
+    before = other.model.get_input_embeddings().weight.detach().clone()
+    other.start_from(str(tmp_path / "model"))
+    learned, words = trainer.model.get_input_embeddings().weight, other.tokenizer.get_vocab()
+    after = other.model.get_input_embeddings().weight
+    known = trainer.tokenizer.get_vocab()
+    assert set(words) - set(known), "ostrich is new"
+    for word, row in words.items():
+        expected = learned[known[word]].bfloat16().float() if word in known else before[row]
+        assert torch.equal(after[row], expected), word
+    assert torch.equal(other.model.lm_head.weight, after), "they are tied"
+
+
+def test_a_model_of_another_shape_is_no_start(trainer: Trainer, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "other", "qwen2_5_vl")
+    with pytest.raises(ModelError, match="another shape"):
+        trainer.start_from(str(tmp_path / "other"))
