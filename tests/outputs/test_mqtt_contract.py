@@ -126,7 +126,8 @@ async def test_commands_are_acknowledged_by_the_state_they_change(broker: Mosqui
         saved = await recorder.run(recorder.store.load_commanded, "door")
         assert saved == {"paused": True, "alerts_per_day": 2.5}
         await client.publish("spike/door/set/resume", b"", qos=1)
-        await until(lambda: not control.paused)
+        await until(lambda: sink.counts.num_commands["resume"])
+        assert not control.paused
         assert sink.counts.num_commands == {"alerts_per_day": 1, "pause": 1, "resume": 1}
 
 

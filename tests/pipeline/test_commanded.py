@@ -71,8 +71,11 @@ async def test_nothing_of_a_paused_camera_is_scored_and_its_event_ends(
     config, sink = quick_config(tmp_path, "lavfi:testsrc2"), RecordingSink()
     engine = FakeEngine(surprising_at(*range(4, 20)))
     cameras: list[CameraPipeline] = []
+    told: list[str] = []  # the state after the pause: the video must not end before
 
     def in_step(number: int) -> None:
+        if number == 19:
+            wait_in_thread(lambda: bool(told))
         if number == 9:  # an event goes on
             wait_in_thread(lambda: cameras[0].control.paused)
         if number == 15:
@@ -92,6 +95,7 @@ async def test_nothing_of_a_paused_camera_is_scored_and_its_event_ends(
         await until(lambda: cameras[0].stats.dropped_segments["paused"] >= 5)
         await client.publish("spike/a/set/resume", b"", qos=1)
         resumed = await take_until(inbox, lambda state: state["state"] != "paused")
+        told.append(resumed["state"])
     assert event["event"] and resumed["state"] in ("watching", "learning")
     num_paused = cameras[0].stats.dropped_segments["paused"]
     assert num_paused >= 5 and len(sink.observations) + num_paused == 20
