@@ -42,6 +42,7 @@ static: $(STAMP)
 servers:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=(); \
 	for name in mosquitto openssl chromium prometheus; do command -v $$name > /dev/null || missing+=($$name); done; \
+	command -v systemd-analyze > /dev/null || missing+=(systemd); \
 	[ $${#missing[@]} -eq 0 ] || .ci/apt-install "$${missing[@]}" || \
 		echo "warning: not installed: $${missing[*]}; the tests that need them will fail" >&2
 

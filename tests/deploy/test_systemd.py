@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import typer.main
 
 from streamspike.cli import app
 from streamspike.errors import BrokerError, ConfigError, StoreError, WorldError
+from tests.support.servers import binary
 from tests.support.tree import ROOT
 
 UNIT = ROOT / "deploy" / "streamspike.service"
 TEXT = UNIT.read_text(encoding="utf-8")
-needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
+ANALYZE = "systemd-analyze", "systemd"
 
 
 def settings() -> dict[str, list[str]]:
@@ -28,20 +27,18 @@ def settings() -> dict[str, list[str]]:
     return found
 
 
-@needs_systemd
 def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     """It exits with 0 even for keys it does not know, so that anything it says is a fault."""
     unit = tmp_path / UNIT.name
     unit.write_text(TEXT.replace("/opt/streamspike/bin/streamspike", sys.executable))  # it must exist
-    command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    command = [binary(*ANALYZE), "verify", "--man=no", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     ours = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
     assert not done.returncode and not ours
 
 
-@needs_systemd
 def test_the_unit_has_few_rights() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(UNIT)]
+    command = [binary(*ANALYZE), "security", "--offline=true", "--threshold=25", str(UNIT)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stdout[-300:]
 
