@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench.datasets.choice import STORED, open_dataset
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
 from streamspike.errors import DatasetError, StreamspikeError
+from streamspike.measures.interval import Interval
 from tests.support.layout import lay_out
 
 LABELS = "file,start_seconds,end_seconds,kind,source,description\n"

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
 from streamspike.errors import DatasetError
+from streamspike.measures.interval import Interval
 
 logger = logging.getLogger(__name__)
 

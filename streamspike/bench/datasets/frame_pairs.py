@@ -24,7 +24,8 @@ from streamspike.bench.datasets.disk import (
     without_suffix,
 )
 from streamspike.bench.datasets.rate import frame_rate
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 UCF_CRIME = "ucf-crime"
 UCF_CRIME_GUIDE = (

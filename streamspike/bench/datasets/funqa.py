@@ -24,7 +24,8 @@ from streamspike.bench.datasets.disk import (
     walk,
     without_suffix,
 )
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "funqa"
 GUIDE = (

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streamspike.bench.datasets.disk import MISSING, VIDEO_SUFFIXES, NotLaidOut, in_order, interval, read_text, walk
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "gmdcsa24"
 GUIDE = (

@@ -23,7 +23,8 @@ from streamspike.bench.datasets.disk import (
     read_text,
     walk,
 )
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "folder"
 GUIDE = (

@@ -14,7 +14,8 @@ from statistics import median
 from typing import Any
 
 from streamspike.bench.datasets.disk import MISSING, NotLaidOut, find_file, find_videos, key, read_text, without_suffix
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "oops"
 GUIDE = (

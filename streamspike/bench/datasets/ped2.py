@@ -14,7 +14,8 @@ import numpy as np
 
 from streamspike.bench.datasets.disk import NotLaidOut, read_text, walk
 from streamspike.bench.datasets.runs import runs
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "ped2"
 GUIDE = (

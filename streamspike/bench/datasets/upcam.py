@@ -17,7 +17,8 @@ import numpy as np
 
 from streamspike.bench.datasets.disk import MISSING, NotLaidOut, find_videos, interval, key, read_text, walk
 from streamspike.bench.datasets.runs import runs
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
+from streamspike.measures.interval import Interval
 
 NAME = "upcam"
 GUIDE = (

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
 from streamspike.core import Frame, Segment
 from streamspike.errors import DatasetError
+from streamspike.measures.interval import Interval
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation, Truth

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from streamspike.bench.footage import Footage
-from streamspike.bench.statistics.detection import (
+from streamspike.bench.surprise.figures import finite, plain
+from streamspike.bench.surprise.scored import ScoredClip
+from streamspike.measures.detection import (
     Curve,
     Evidence,
     Tolerance,
@@ -20,9 +22,7 @@ from streamspike.bench.statistics.detection import (
     threshold_at,
     trace_curve,
 )
-from streamspike.bench.statistics.estimate import bootstrap
-from streamspike.bench.surprise.figures import finite, plain
-from streamspike.bench.surprise.scored import ScoredClip
+from streamspike.measures.estimate import bootstrap
 
 FALSE_ALARMS_PER_HOUR = (1, 10, 60)
 """What somebody may bear: an hour without rest, one in six minutes, one a minute."""

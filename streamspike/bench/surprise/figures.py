@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from streamspike.bench.statistics.estimate import Estimate
+from streamspike.measures.estimate import Estimate
 
 Figure = Mapping[str, Any]
 """mean, low, high, each a number or None; and reason, where there is something to say."""

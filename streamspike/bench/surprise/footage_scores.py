@@ -14,10 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from streamspike.bench.footage import Footage, Interval
-from streamspike.bench.statistics.detection import Tolerance, auroc, average_precision
-from streamspike.bench.statistics.estimate import Undefined, bootstrap
-from streamspike.bench.statistics.measures import (
+from streamspike.bench.footage import Footage
+from streamspike.bench.surprise.detecting import measure_detection, track_of
+from streamspike.bench.surprise.figures import plain
+from streamspike.bench.surprise.scored import ScoredClip
+from streamspike.bench.surprise.world_scores import cost
+from streamspike.measures.detection import Tolerance, auroc, average_precision
+from streamspike.measures.estimate import Undefined, bootstrap
+from streamspike.measures.interval import Interval
+from streamspike.measures.localisation import (
     Floats,
     moment_spans,
     overlap_seconds,
@@ -25,10 +30,6 @@ from streamspike.bench.statistics.measures import (
     peak_iou,
     touches,
 )
-from streamspike.bench.surprise.detecting import measure_detection, track_of
-from streamspike.bench.surprise.figures import plain
-from streamspike.bench.surprise.scored import ScoredClip
-from streamspike.bench.surprise.world_scores import cost
 
 TOLERANCE = Tolerance()
 """A peak is at the onset from 0.5 s before to 1.5 s after: labels are no more exact."""

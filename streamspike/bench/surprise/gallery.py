@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamspike.bench.footage import Footage
-from streamspike.bench.statistics.measures import Bools, touches
 from streamspike.bench.surprise.measurement import Board
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
 from streamspike.bench.surprise.scoring import play
 from streamspike.config import Config
 from streamspike.core import Pixels
 from streamspike.errors import SourceError
+from streamspike.measures.localisation import Bools, touches
 from streamspike.outputs.keyframes import encode_keyframe
 from streamspike.world.simulation import Truth
 

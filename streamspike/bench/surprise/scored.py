@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from streamspike.bench.statistics.measures import Floats
+from streamspike.measures.localisation import Floats
 
 
 @dataclass(frozen=True, slots=True)

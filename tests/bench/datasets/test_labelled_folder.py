@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench.datasets.choice import open_dataset
-from streamspike.bench.footage import Interval
 from streamspike.errors import DatasetError
+from streamspike.measures.interval import Interval
 from tests.support.layout import lay_out
 
 LABELS = """file,start_seconds,end_seconds,kind,source,description

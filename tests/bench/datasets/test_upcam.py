@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamspike.bench.datasets.choice import open_dataset
-from streamspike.bench.footage import Interval
+from streamspike.measures.interval import Interval
 from tests.support.layout import lay_out
 
 EVENTS = """# 00 Evaluation Video

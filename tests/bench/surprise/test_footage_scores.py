@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
 from streamspike.bench.surprise.footage_scores import measure_footage
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
+from streamspike.measures.interval import Interval
 
 
 def clip(name: str, scores: list[float]) -> ScoredClip:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamspike.bench.footage import Footage, Interval
+from streamspike.bench.footage import Footage
 from streamspike.bench.surprise.habituation import (
     MAX_GAP_SEGMENTS,
     MAX_TIMES,
@@ -15,6 +15,7 @@ from streamspike.bench.surprise.habituation import (
     measure_repetitions,
 )
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
+from streamspike.measures.interval import Interval
 
 
 def clip(name: str, scores: list[float]) -> ScoredClip:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from streamspike.bench.statistics.detection import auroc
-from streamspike.bench.statistics.estimate import Undefined, bootstrap
+from streamspike.measures.detection import auroc
+from streamspike.measures.estimate import Undefined, bootstrap
 
 
 def mean(values: Sequence[float]) -> float:

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamspike.bench.statistics.encoder import (
+from streamspike.errors import ModelError
+from streamspike.measures.encoder import (
     belief_shift_quality,
     load_encoder,
     memory_plausibility,
     semantic_diversity,
 )
-from streamspike.errors import ModelError
 
 
 class LetterEncoder:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from streamspike.belief.hypotheses import sentence_key
-from streamspike.bench.statistics.estimate import Undefined
+from streamspike.measures.estimate import Undefined
 
 
 @dataclass(frozen=True, slots=True)

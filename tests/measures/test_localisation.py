@@ -8,8 +8,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from streamspike.bench.footage import Interval
-from streamspike.bench.statistics.measures import (
+from streamspike.measures.interval import Interval
+from streamspike.measures.localisation import (
     coverage,
     hit_at_k,
     merge,

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from streamspike.bench.statistics.estimate import Undefined
-from streamspike.bench.statistics.measures import Floats
 from streamspike.errors import ModelError
+from streamspike.measures.estimate import Undefined
+from streamspike.measures.localisation import Floats
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the weights of all-MiniLM-L6-v2: the packager is not the author."""

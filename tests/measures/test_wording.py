@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from streamspike.bench.statistics.wording import calibration, distinct_share, plausibility, token_diversity
+from streamspike.measures.wording import calibration, distinct_share, plausibility, token_diversity
 
 
 def test_calibration_of_a_case_done_by_hand() -> None:

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from streamspike.bench.footage import Interval
-from streamspike.bench.statistics.detection import (
+from streamspike.measures.detection import (
     Tolerance,
     Track,
     auroc,
@@ -19,6 +18,7 @@ from streamspike.bench.statistics.detection import (
     threshold_at,
     trace_curve,
 )
+from streamspike.measures.interval import Interval
 
 
 def track(scores: list[float], *onsets: float | tuple[float, float]) -> Track:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streamspike.bench.footage import Interval
-from streamspike.bench.statistics.estimate import Undefined
+from streamspike.measures.estimate import Undefined
+from streamspike.measures.interval import Interval
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

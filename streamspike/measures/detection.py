@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from streamspike.bench.footage import Interval
-from streamspike.bench.statistics.estimate import Undefined
-from streamspike.bench.statistics.measures import Floats, touches
+from streamspike.measures.estimate import Undefined
+from streamspike.measures.interval import Interval
+from streamspike.measures.localisation import Floats, touches
 
 
 def auroc(scores: ArrayLike, positive: ArrayLike, negative: ArrayLike | None = None) -> float:
