@@ -363,9 +363,9 @@ def pretrain(
     """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
     from streamspike.engine.model import choose_device
     from streamspike.progress import show_progress
-    from streamspike.refine.curve import plot_curve
-    from streamspike.refine.sft import Pretraining
-    from streamspike.refine.sft import pretrain as train
+    from streamspike.refine.pretrain.curve import plot_curve
+    from streamspike.refine.pretrain.sft import Pretraining
+    from streamspike.refine.pretrain.sft import pretrain as train
 
     _make_folder(out)
     chosen = str(choose_device(device))

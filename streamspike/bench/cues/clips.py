@@ -26,7 +26,7 @@ from streamspike.belief.summary import Summary
 from streamspike.config import CuesName
 from streamspike.ingest.cues import draw_cues
 from streamspike.ingest.motion import MotionStage, Path, Rectangle, Track, overlap
-from streamspike.refine.clips import (
+from streamspike.refine.pretrain.clips import (
     EVEN_SHARE,
     LONGEST_PAST,
     MAX_SURPRISES,

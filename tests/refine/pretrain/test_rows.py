@@ -12,10 +12,10 @@ from streamspike.core import Request, Sampling
 from streamspike.engine.layout import join_spans
 from streamspike.engine.model import LoadedModel, load_model
 from streamspike.engine.reference import ReferenceEngine
-from streamspike.refine.clips import Clip
-from streamspike.refine.nano import build_model, build_tokenizer, save_model
-from streamspike.refine.rows import Branch, RowBuilder
-from streamspike.refine.sft import Trainer
+from streamspike.refine.pretrain.clips import Clip
+from streamspike.refine.pretrain.nano import build_model, build_tokenizer, save_model
+from streamspike.refine.pretrain.rows import Branch, RowBuilder
+from streamspike.refine.pretrain.sft import Trainer
 
 SIDE = 4
 

@@ -24,10 +24,19 @@ from streamspike.belief import prompts
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine.clips import CHANGES, POSES, Clip, ClipFeed
-from streamspike.refine.muon import Muon
-from streamspike.refine.nano import FRAME_PX, MEAN, MERGE, PATCH_PX, STD, build_model, build_tokenizer, save_model
-from streamspike.refine.rows import Batch, Branch, RowBuilder
+from streamspike.refine.pretrain.clips import CHANGES, POSES, Clip, ClipFeed
+from streamspike.refine.pretrain.muon import Muon
+from streamspike.refine.pretrain.nano import (
+    FRAME_PX,
+    MEAN,
+    MERGE,
+    PATCH_PX,
+    STD,
+    build_model,
+    build_tokenizer,
+    save_model,
+)
+from streamspike.refine.pretrain.rows import Batch, Branch, RowBuilder
 from streamspike.world.scene import KINDS
 
 CELLS = FRAME_PX // PATCH_PX

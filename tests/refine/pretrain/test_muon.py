@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from streamspike.refine.muon import Muon, orthogonalise
+from streamspike.refine.pretrain.muon import Muon, orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(24, 24), (12, 40), (40, 12)])

@@ -19,10 +19,10 @@ from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine import sft
-from streamspike.refine.clips import Clip
-from streamspike.refine.rows import Branch
-from streamspike.refine.sft import Pretraining, Trainer, choose_branches, evaluate, pretrain
+from streamspike.refine.pretrain import sft
+from streamspike.refine.pretrain.clips import Clip
+from streamspike.refine.pretrain.rows import Branch
+from streamspike.refine.pretrain.sft import Pretraining, Trainer, choose_branches, evaluate, pretrain
 from tests.support.checkpoints import save_checkpoint
 
 SCRIPTED = 4

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamspike.refine.clips import CHANGES, POSES, Clip, ClipFeed, label_cells, make_clip
+from streamspike.refine.pretrain.clips import CHANGES, POSES, Clip, ClipFeed, label_cells, make_clip
 from streamspike.world.painter import Painter
 from streamspike.world.scene import KINDS, build_scene
 from streamspike.world.simulation import Simulation
