@@ -156,6 +156,18 @@ class Assessment:
     """With `complete`: the caption was no hypothesis, so it is the last of `scores`."""
 
 
+class EventKind(StrEnum):
+    """What a score, and an event that it starts, is about."""
+
+    SURPRISE = "surprise"
+    """Something was not expected: beliefs moved."""
+    MOTION = "motion"
+    """The picture changed unusually much, and nobody knows what it shows: by a comparison of pixels alone, which also
+    stands in for a model that fails."""
+    MOVED = "moved"
+    """The camera looks elsewhere: somebody turned it. Never of a score."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """The belief of one camera about one segment: before, after, and how far it moved."""
@@ -184,6 +196,7 @@ class Observation:
     """Share of the camera's recent segments that were at least as surprising; set when the segment is weighed."""
     threshold_nats: float = 0.0
     """What the surprise was compared with."""
+    kind: EventKind = EventKind.SURPRISE
 
 
 class EventPhase(StrEnum):
@@ -220,6 +233,8 @@ class Event:
     model: str
     p_value: float = 1.0
     """At the peak: share of the camera's recent segments that were at least as surprising."""
+    kind: EventKind = EventKind.SURPRISE
+    """Stays from start to end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ class EventTracker:
             saw=observation.caption,
             model=observation.model,
             p_value=observation.p_value,
+            kind=observation.kind,
         )
         return self._event
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from streamspike.belief.baselines import make_baseline
+from streamspike.belief.baselines import COMPARISONS, make_baseline
 from streamspike.belief.rarity import Rarity
 from streamspike.belief.rating import expected_rating
 from streamspike.belief.tracker import BeliefTracker
 from streamspike.config import CameraConfig, Config, ScorerName
-from streamspike.core import Assessment, Observation, Request, Segment
+from streamspike.core import Assessment, EventKind, Observation, Request, Segment
 from streamspike.errors import ConfigError
 
 IN_NATS: tuple[ScorerName, ...] = ("surprise", "itti-baldi")
@@ -87,6 +87,7 @@ class RatedScorer:
             motion=segment.motion,
             model=self._name,
             stage_seconds=assessment.stage_seconds,
+            kind=EventKind.MOTION if self._name in COMPARISONS else EventKind.SURPRISE,
         )
 
     def skip(self, segment: Segment) -> None:

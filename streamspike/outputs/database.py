@@ -15,7 +15,9 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
+"""The models of motion, before version 5 said what is motion."""
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -48,6 +50,15 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             started_at REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL, codec TEXT NOT NULL
         ) STRICT""",
         "CREATE INDEX clips_by_time ON clips (started_at)",
+    ),
+    4: (
+        "ALTER TABLE observations ADD COLUMN kind TEXT NOT NULL DEFAULT 'surprise'",
+        "ALTER TABLE events ADD COLUMN kind TEXT NOT NULL DEFAULT 'surprise'",
+        f"UPDATE observations SET kind = 'motion' WHERE model IN ({COMPARISONS})",
+        f"UPDATE events SET kind = 'motion' WHERE model IN ({COMPARISONS})",
+        "UPDATE events SET kind = 'moved' WHERE model = 'camera-health'",
+        "ALTER TABLE cameras ADD COLUMN scorer_state TEXT",
+        "ALTER TABLE cameras ADD COLUMN fallback_state TEXT",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streamspike.core import CameraState, Event, Keyframe, Observation
+from streamspike.core import CameraState, Event, EventKind, Keyframe, Observation
 
 VERSION = 1
 """Of the payloads. Grows when a key changes its meaning or goes away; new keys may come at any time."""
@@ -43,6 +43,7 @@ def event_payload(
             **counted,
             "revision": event.revision,
             "phase": event.phase.value,
+            "kind": event.kind.value,
             "sentence": sentence(event),
             "expected": _believed(event.expected),
             "saw": event.saw,
@@ -161,6 +162,7 @@ def surprise_payload(observation: Observation) -> str:
             "threshold_nats": round(observation.threshold_nats, 4),
             "p_value": _significant(observation.p_value),
             "saw": observation.caption,
+            "kind": observation.kind.value,
             "epoch": observation.epoch,
             "index": observation.index,
             "version": VERSION,
@@ -170,6 +172,10 @@ def surprise_payload(observation: Observation) -> str:
 
 def sentence(event: Event, num_hypotheses: int = 2) -> str:
     """As in: expected: a car passes 62 %, a cat sits 30 %; saw: the gate falls over."""
+    if event.kind is EventKind.MOVED:
+        return event.saw
+    if event.kind is EventKind.MOTION:
+        return f"motion, and no model to say what it is: {event.saw}"
     expected = ", ".join(f"{text} {percent(value)}" for text, value in event.expected[:num_hypotheses])
     return f"expected: {expected or 'nothing in particular'}; saw: {event.saw}"
 

@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 4. A change gets a new version and a migration in database.py.
+-- Version 5. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -13,7 +13,9 @@ CREATE TABLE cameras (
     state_at        REAL,
     last_sequence   INTEGER NOT NULL DEFAULT 0,  -- of the messages about events of this camera; never goes back
     threshold_state TEXT,              -- JSON of belief.calibrate.Calibrator.export
-    commanded       TEXT               -- JSON of what was commanded while running and outlives a restart
+    commanded       TEXT,              -- JSON of what was commanded while running and outlives a restart
+    scorer_state    TEXT,              -- JSON of belief.scorers.RatedScorer.export, NULL when it is no such scorer
+    fallback_state  TEXT               -- JSON of pipeline.fallback.Fallback.export
 ) STRICT;
 
 -- A slice of the stream. (epoch, number) start again from 0 with the process, hence the time in the key.
@@ -42,6 +44,7 @@ CREATE TABLE observations (
     stage_seconds  TEXT NOT NULL,      -- JSON: {"vision": ..., ...}
     p_value        REAL NOT NULL DEFAULT 1,  -- of the surprise among the camera's recent ones
     threshold_nats REAL NOT NULL DEFAULT 0,  -- what it was compared with
+    kind           TEXT NOT NULL DEFAULT 'surprise',  -- core.EventKind
     PRIMARY KEY (segment_id, model)
 ) STRICT, WITHOUT ROWID;
 
@@ -65,6 +68,7 @@ CREATE TABLE events (
     saw            TEXT NOT NULL,
     model          TEXT NOT NULL,
     p_value        REAL NOT NULL DEFAULT 1,
+    kind           TEXT NOT NULL DEFAULT 'surprise',  -- core.EventKind
     PRIMARY KEY (id, revision),
     UNIQUE (camera_id, sequence)
 ) STRICT;
@@ -120,4 +124,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '4');
+INSERT INTO meta (key, value) VALUES ('schema_version', '5');

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
+from streamspike.core import CameraState, Event, EventKind, EventPhase, Keyframe, Observation
 from streamspike.outputs import messages
 from streamspike.outputs.clip_table import Clip, ClipTable
 from streamspike.outputs.database import Database
@@ -82,7 +82,7 @@ class Store:
                 ),
             )
             self._database.execute(
-                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     segment_id,
                     observation.model,
@@ -94,6 +94,7 @@ class Store:
                     json.dumps(dict(observation.stage_seconds)),
                     observation.p_value,
                     observation.threshold_nats,
+                    observation.kind.value,
                 ),
             )
 
@@ -115,7 +116,7 @@ class Store:
                 )
             )
             self._database.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     event.event_id,
                     event.revision,
@@ -135,6 +136,7 @@ class Store:
                     event.saw,
                     event.model,
                     event.p_value,
+                    event.kind.value,
                 ),
             )
             if keyframe is not None:
@@ -329,6 +331,7 @@ def _observation(row: sqlite3.Row) -> Observation:
         stage_seconds=json.loads(row["stage_seconds"]),
         p_value=row["p_value"],
         threshold_nats=row["threshold_nats"],
+        kind=EventKind(row["kind"]),
     )
 
 
@@ -363,4 +366,5 @@ def _event(row: sqlite3.Row) -> Event:
         saw=row["saw"],
         model=row["model"],
         p_value=row["p_value"],
+        kind=EventKind(row["kind"]),
     )

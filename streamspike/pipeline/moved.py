@@ -1,11 +1,11 @@
-"""The event that is no surprise: the camera was moved. It says so by its model, and has no nats at all."""
+"""The event that is no surprise: the camera was moved. It says so by its kind, and has no nats at all."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from streamspike.belief.events import event_id
-from streamspike.core import Event, EventPhase, Segment
+from streamspike.core import Event, EventKind, EventPhase, Segment
 from streamspike.ingest.health import MOVED
 
 MODEL = "camera-health"
@@ -35,6 +35,7 @@ def moved_event(segment: Segment, since_at: float) -> tuple[Event, Event]:
         believed=(),
         saw=MOVED,
         model=MODEL,
+        kind=EventKind.MOVED,
     )
     end_at = segment.started_at + segment.end_seconds - segment.start_seconds
     return start, replace(start, phase=EventPhase.END, revision=1, end_at=end_at)

@@ -11,7 +11,7 @@ from streamspike.belief.rating import RATINGS
 from streamspike.belief.scorers import NOTHING_ASKED, RatedScorer, Scorer, make_scorer, score_of
 from streamspike.belief.tracker import BeliefTracker
 from streamspike.config import Config
-from streamspike.core import Assessment, Scores, Segment
+from streamspike.core import Assessment, EventKind, Scores, Segment
 from streamspike.errors import ConfigError
 from tests.support.fake_engine import STARTLING, FakeEngine
 from tests.support.segments import flat, noise, segment_of, yard
@@ -36,6 +36,7 @@ def test_a_baseline_asks_nothing_and_believes_nothing() -> None:
     assert (observation.hypotheses, observation.prior, observation.posterior) == ((), (), ())
     assert (observation.caption, observation.model) == ("frame-difference 0.2", "frame-difference")
     assert (observation.index, observation.started_at) == (1, 101.0)
+    assert observation.kind is EventKind.MOTION
     assert score_of(scorer, observation) == pytest.approx(0.2)
 
 
@@ -60,6 +61,7 @@ def test_itti_baldi_keeps_its_own_nats() -> None:
         scorer.observe(segment_of((yard(), yard()), index), NOTHING_ASKED)
     observation = scorer.observe(segment_of((yard(90), yard(90)), 3), NOTHING_ASKED)
     assert observation.surprise_nats == score_of(scorer, observation) > 1.0
+    assert observation.kind is EventKind.SURPRISE, "it has beliefs of every pixel"
 
 
 def test_a_skipped_segment_was_seen_all_the_same() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from streamspike.core import CameraState
+from streamspike.core import CameraState, EventKind
 from streamspike.outputs import messages
 from tests.support.messages import NOON, end_of, make_event, make_observation
 
@@ -17,6 +17,7 @@ def test_event_says_what_was_expected_and_what_was_seen() -> None:
         "sequence": 7,
         "revision": 0,
         "phase": "start",
+        "kind": "surprise",
         "sentence": "expected: a car passes 62 %, a cat sits 30 %; saw: the gate falls over",
         "expected": [
             {"text": "a car passes", "probability": 0.62},
@@ -38,6 +39,16 @@ def test_event_says_what_was_expected_and_what_was_seen() -> None:
         "model": "nano-1",
         "version": 1,
     }
+
+
+def test_what_is_no_surprise_says_so_and_speaks_of_no_expectation() -> None:
+    motion = replace(make_event(), kind=EventKind.MOTION, expected=(), believed=(), saw="frame-difference 0.2")
+    moved = replace(motion, kind=EventKind.MOVED, saw="the camera was moved")
+    told = [json.loads(messages.event_payload(event, sequence=1)) for event in (motion, moved)]
+    assert [(message["kind"], message["sentence"]) for message in told] == [
+        ("motion", "motion, and no model to say what it is: frame-difference 0.2"),
+        ("moved", "the camera was moved"),
+    ]
 
 
 def test_end_has_its_time() -> None:

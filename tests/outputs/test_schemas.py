@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamspike.core import CameraState
+from streamspike.core import CameraState, EventKind
 from streamspike.outputs import messages
 from streamspike.outputs.topics import COMMANDS
 from tests.support.contract import PAGE, example_payloads, render
@@ -47,6 +47,7 @@ def test_unusual_messages_fit_as_well(name: str, payload: str) -> None:
         {"p_value": 0},
         {"p_value": 1.5},
         {"phase": "begin"},
+        {"kind": "alarm"},
         {"surprise_nats": -0.1},
         {"surprise_nats": "6"},
         {"sequence": True},
@@ -70,8 +71,9 @@ def test_a_missing_key_is_noticed() -> None:
     assert find_faults(message, load_schema("event"))
 
 
-def test_schemas_name_all_states_and_commands() -> None:
+def test_schemas_name_all_states_kinds_and_commands() -> None:
     assert load_schema("state")["properties"]["state"]["enum"] == [str(state) for state in CameraState]
+    assert load_schema("event")["properties"]["kind"]["enum"] == [str(kind) for kind in EventKind]
     assert load_schema("error")["properties"]["command"]["enum"] == [*COMMANDS, "feedback", None]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.core import CameraState, EventPhase
+from streamspike.core import CameraState, EventKind, EventPhase
 from streamspike.errors import StoreError
 from streamspike.outputs.clip_table import Clip
 from streamspike.outputs.recorder import Recorder
@@ -59,7 +59,8 @@ def test_without_a_broker_no_clip_is_announced(path: Path) -> None:
 
 def test_observations_come_back_as_they_were(path: Path) -> None:
     store = Store(path)
-    written = [make_observation(index) for index in range(5)]
+    written = [make_observation(index) for index in range(4)]
+    written.append(replace(make_observation(4), kind=EventKind.MOTION))
     for observation in written:
         store.record_observation(observation)
     store.close()
@@ -83,7 +84,7 @@ def test_same_segment_written_twice_is_there_once(path: Path) -> None:
 
 
 def test_events_keep_every_revision_and_report_the_newest(path: Path) -> None:
-    store, event = Store(path), make_event()
+    store, event = Store(path), replace(make_event(), kind=EventKind.MOTION)
     update = replace(event, revision=1, phase=EventPhase.UPDATE, surprise_nats=9.0)
     for revision in (event, update, end_of(update)):
         assert store.record_event(revision, None, NOON)
@@ -220,8 +221,17 @@ def test_store_of_a_newer_version_is_refused(path: Path) -> None:
 def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     store = Store(path)
     store.record_event(make_event(), None, now=1.0)
+    for number, model in ((1, "frame-difference"), (2, "camera-health")):
+        store.record_event(replace(make_event(number), model=model), None, now=1.0)
     store.close()
     connection = sqlite3.connect(path)
+    for table, column in (
+        ("observations", "kind"),
+        ("events", "kind"),
+        ("cameras", "scorer_state"),
+        ("cameras", "fallback_state"),
+    ):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     for table, column in (("observations", "p_value"), ("observations", "threshold_nats"), ("events", "p_value")):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     connection.execute("DROP TABLE feedback")
@@ -241,7 +251,8 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     connection.commit()
     connection.close()
     store = Store(path)
-    assert [event.p_value for event in store.events()] == [1.0]
+    assert [event.p_value for event in store.events()] == [1.0] * 3
+    assert [event.kind for event in store.events()] == [EventKind.SURPRISE, EventKind.MOTION, EventKind.MOVED]
     assert store.keyframes(keyframe.event_id) == [keyframe]
     assert store.clips.list_oldest_first() == []
     store.record_observation(make_observation(0, 1.0))

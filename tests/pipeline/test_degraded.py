@@ -11,7 +11,7 @@ import pytest
 
 from streamspike.clock import SystemClock
 from streamspike.config import Config
-from streamspike.core import Frame, Request
+from streamspike.core import EventKind, Frame, Request
 from streamspike.errors import SourceError
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.fallback import FAILURES, REASON, SCORER
@@ -99,6 +99,7 @@ async def test_what_moves_while_the_model_is_down_is_an_event_marked_as_such(
     assert sink.phases == ["start", "end"]
     start, keyframe = sink.alerts[0]
     assert start.onset_index == 50 and keyframe is not None
+    assert start.kind is sink.alerts[-1][0].kind is EventKind.MOTION
     assert start.model == SCORER and start.saw.startswith(f"{SCORER} ") and start.expected == ()
 
 
@@ -142,8 +143,9 @@ async def test_a_camera_that_was_turned_says_so_and_learns_again(
     engine = FakeEngine(surprising_at(20))
     pipeline, sink, _ = await watch(monkeypatch, config, engine, turned_at(20, 50))
     surprise, move = (
-        [event for event, _ in sink.alerts if (event.model == MODEL) is wanted] for wanted in (False, True)
+        [event for event, _ in sink.alerts if event.kind is kind] for kind in (EventKind.SURPRISE, EventKind.MOVED)
     )
+    assert len(surprise) + len(move) == len(sink.alerts) and {event.model for event in move} == {MODEL}
     assert [event.phase.value for event in surprise] == [event.phase.value for event in move] == ["start", "end"]
     start, end = move
     assert start.saw == "the camera was moved" and start.event_id == end.event_id != surprise[0].event_id
