@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from streamspike.bench.budget.study import BASE, EVERYTHING, MEASURES
 from streamspike.bench.plots import DPI, FAINT, INK, PANEL_INCHES, PAPER, RULE
-from streamspike.bench.surprise.figures import show
 from streamspike.errors import SinkError
+from streamspike.report.figures import show
 
 COLOURS = {
     "uniform": "#23282f",

@@ -34,10 +34,10 @@ from streamspike.bench.budget.film import (
     ask,
     shoot,
 )
-from streamspike.bench.surprise.figures import plain
 from streamspike.config import Config
 from streamspike.core import Engine, Request, Sampling
 from streamspike.measures.estimate import Undefined, bootstrap
+from streamspike.report.figures import plain
 from streamspike.select.baselines import BASELINES, make_picker
 from streamspike.select.sampling import allocated_times, frames_at, sample_times
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from streamspike.bench.footage import Footage
-from streamspike.bench.surprise.figures import finite, plain
 from streamspike.bench.surprise.scored import ScoredClip
 from streamspike.measures.detection import (
     Curve,
@@ -23,6 +22,7 @@ from streamspike.measures.detection import (
     trace_curve,
 )
 from streamspike.measures.estimate import bootstrap
+from streamspike.report.figures import finite, plain
 
 FALSE_ALARMS_PER_HOUR = (1, 10, 60)
 """What somebody may bear: an hour without rest, one in six minutes, one a minute."""

@@ -16,7 +16,6 @@ import numpy as np
 
 from streamspike.bench.footage import Footage
 from streamspike.bench.surprise.detecting import measure_detection, track_of
-from streamspike.bench.surprise.figures import plain
 from streamspike.bench.surprise.scored import ScoredClip
 from streamspike.bench.surprise.world_scores import cost
 from streamspike.measures.detection import Tolerance, auroc, average_precision
@@ -30,6 +29,7 @@ from streamspike.measures.localisation import (
     peak_iou,
     touches,
 )
+from streamspike.report.figures import plain
 
 TOLERANCE = Tolerance()
 """A peak is at the onset from 0.5 s before to 1.5 s after: labels are no more exact."""

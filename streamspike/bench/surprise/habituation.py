@@ -14,11 +14,11 @@ import numpy as np
 
 from streamspike.bench.datasets.world import NAME, PICTURES
 from streamspike.bench.footage import Footage
-from streamspike.bench.surprise.figures import plain
 from streamspike.bench.surprise.scored import ScoredClip
 from streamspike.core import Frame, Segment
 from streamspike.measures.estimate import bootstrap
 from streamspike.measures.localisation import touches
+from streamspike.report.figures import plain
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation, Truth

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
-from streamspike.bench.surprise.charts import Line, interval_chart, reliability_chart, score_chart, step_chart
 from streamspike.bench.surprise.contestants import TIMELESS
-from streamspike.bench.surprise.figures import show, show_number
 from streamspike.bench.surprise.gallery import Example, Moment, choose_examples
-from streamspike.bench.surprise.markup import Content, Markup, table, tag
 from streamspike.bench.surprise.measurement import Board, Measurement
 from streamspike.bench.surprise.text import BELIEF_ROWS, FOOTAGE_COLUMNS, WORLD_COLUMNS
 from streamspike.config import Config
+from streamspike.report import page
+from streamspike.report.charts import Line, interval_chart, reliability_chart, score_chart, step_chart
+from streamspike.report.figures import show, show_number
+from streamspike.report.markup import Content, Markup, table, tag
 
-STYLE = resources.files("streamspike.bench.surprise") / "page.css"
 ALARM_MARKS = (0.5, 1, 2, 5, 10, 30, 60, 200, 600)
 GROUPS = {
     "best": "Where surprise stands out most",
@@ -29,16 +28,7 @@ def render_page(measurement: Measurement, config: Config) -> str:
     """The whole page. Paints or decodes the examples once more."""
     result = measurement.result
     sections = [_section(board, result["datasets"][board.name], result, config) for board in measurement.boards]
-    title = "Does surprise track what is surprising?"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8"))),
-    )
-    body = tag("body", tag("h1", title), _provenance(result), *sections)
-    return "<!DOCTYPE html>\n" + tag("html", head, body, lang="en") + "\n"
+    return page.render_page("Does surprise track what is surprising?", _provenance(result), *sections)
 
 
 def _provenance(result: Mapping[str, Any]) -> Markup:

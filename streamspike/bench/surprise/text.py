@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streamspike.bench.surprise.figures import show, show_number
+from streamspike.report.figures import show, show_number
 
 WORLD_COLUMNS = {
     "hit_at_1": "hit@1",

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from streamspike.belief.hypotheses import sentence_key
-from streamspike.bench.surprise.figures import plain
 from streamspike.bench.surprise.meaning import meaning
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
 from streamspike.measures.estimate import bootstrap
 from streamspike.measures.localisation import Bools, Floats
 from streamspike.measures.wording import calibration, plausibility, token_diversity
+from streamspike.report.figures import plain
 from streamspike.world.simulation import Truth
 
 NUM_DRAWS = 400

@@ -15,11 +15,11 @@ import numpy as np
 
 from streamspike.bench.datasets.world import NUM_SEGMENTS, WorldFootage
 from streamspike.bench.surprise.detecting import measure_detection, track_of
-from streamspike.bench.surprise.figures import plain
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
 from streamspike.measures.detection import Tolerance, auroc, average_precision
 from streamspike.measures.estimate import Undefined, bootstrap
 from streamspike.measures.localisation import Bools, Floats, hit_at_k, spearman
+from streamspike.report.figures import plain
 from streamspike.world.scene import build_scene
 from streamspike.world.simulation import Simulation, Truth
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from streamspike.bench.surprise.charts import Line, interval_chart, score_chart, step_chart
-from streamspike.bench.surprise.markup import Markup, join, table, tag
+from streamspike.report.charts import Line, interval_chart, score_chart, step_chart
+from streamspike.report.markup import Markup, join, table, tag
 
 
 def test_text_is_escaped_and_markup_is_not() -> None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from streamspike.bench.surprise.figures import Figure
-from streamspike.bench.surprise.markup import Markup, tag
+from streamspike.report.figures import Figure
+from streamspike.report.markup import Markup, tag
 
 WIDTH = 640
 ROW_HEIGHT = 26

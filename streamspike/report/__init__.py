@@ -1,0 +1,1 @@
+"""Pages that people read: HTML, charts and numbers as text, from plain values."""
