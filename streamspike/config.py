@@ -136,6 +136,10 @@ class ModelConfig(Section):
     """Which Video-LLM, and where it runs."""
 
     name: Annotated[str, Field(description="nano (built in), a local folder, or a Hugging Face id")] = "nano"
+    adapter: Annotated[
+        str | None,
+        Field(description="LoRA on top: a folder, a registered name, or promoted: the one in service; null: none"),
+    ] = None
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1")] = "auto"
     dtype: Annotated[Literal["auto", "float32", "bfloat16", "float16"], Field(description="auto: by device")] = "auto"
     frame_width_px: Annotated[int, Field(ge=0, le=2048, description="0: what the model was trained with")] = 0
@@ -258,6 +262,32 @@ class MetricsConfig(Section):
     port: Annotated[int, Field(ge=0, le=65_535, description="0: no metrics")] = 0
 
 
+GateMeasure = Literal[
+    "localisation", "calibration", "caption_agreement", "caption_nats", "next_nats", "diversity", "latency"
+]
+"""What an adapter is compared by."""
+
+
+class RefineConfig(Section):
+    """The night shift: where adapters lie, and what one must show before it serves."""
+
+    folder: Annotated[str | None, Field(description="of adapters; null: adapters, beside the store")] = None
+    primary: Annotated[
+        GateMeasure, Field(description="the measure in which an adapter must be better beyond doubt")
+    ] = "localisation"
+    min_clips: Annotated[int, Field(ge=2, description="fewer held-out clips decide nothing")] = 20
+    margin_localisation: Annotated[float, Field(ge=0, le=1, description="hit@1, or area under the curve")] = 0.02
+    margin_calibration: Annotated[float, Field(ge=0, le=1, description="expected calibration error")] = 0.02
+    margin_caption_agreement: Annotated[float, Field(ge=0, le=1, description="share of words in common")] = 0.02
+    margin_caption_nats: Annotated[float, Field(ge=0, description="nats per token of the captions there are")] = 0.05
+    margin_next_nats: Annotated[float, Field(ge=0, description="nats per token of what came next")] = 0.05
+    margin_diversity: Annotated[float, Field(ge=0, le=1, description="of the hypotheses")] = 0.05
+    margin_latency: Annotated[float, Field(ge=0, description="share of the time a segment takes")] = 0.25
+    max_blind_share: Annotated[
+        float, Field(ge=0, le=1, description="more black or frozen segments in the data: nothing is learned from it")
+    ] = 0.2
+
+
 class Config(Section):
     """The root."""
 
@@ -276,6 +306,7 @@ class Config(Section):
     mqtt: MqttConfig = MqttConfig()
     web: WebConfig = WebConfig()
     metrics: MetricsConfig = MetricsConfig()
+    refine: RefineConfig = RefineConfig()
 
     @model_validator(mode="after")
     def _unique_cameras(self) -> Config:
