@@ -11,9 +11,13 @@ It can never exceed ln(n + 1): nobody has seen a day that is rarer than one in t
 
 from __future__ import annotations
 
+import base64
+import binascii
 import bisect
 import math
 from collections import deque
+
+import numpy as np
 
 
 class Rarity:
@@ -43,3 +47,22 @@ class Rarity:
             del self._sorted[bisect.bisect_left(self._sorted, self._recent.popleft())]
         self._recent.append(score)
         bisect.insort(self._sorted, score)
+
+    def export(self) -> str:
+        """The remembered scores for the next start, oldest first: float32, little-endian, in base64."""
+        return base64.b64encode(np.array(self._recent, dtype="<f4").tobytes()).decode("ascii")
+
+    def restore(self, exported: object) -> None:
+        """Continue from an `export`, with as many of its newest scores as fit.
+
+        Raises:
+            ValueError: not an export; nothing is changed.
+        """
+        try:
+            scores = np.frombuffer(base64.b64decode(str(exported), validate=True), dtype="<f4")
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(f"not the scores of a camera: {error}") from error
+        if not np.isfinite(scores).all():
+            raise ValueError("not the scores of a camera: some are not finite")
+        self._recent = deque(scores[-self._memory_segments :].tolist())
+        self._sorted = sorted(self._recent)

@@ -6,7 +6,7 @@ their rarity for this camera (see `rarity.py`), so that `events.floor_nats` and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from streamspike.belief.baselines import COMPARISONS, make_baseline
@@ -92,6 +92,15 @@ class RatedScorer:
 
     def skip(self, segment: Segment) -> None:
         self._rate(segment, NOTHING_ASKED)
+
+    def export(self) -> dict[str, object] | None:
+        """What is usual of this camera, for the next start; None for a score that is in nats by its nature."""
+        return None if self._rarity is None else {"scorer": self._name, "scores": self._rarity.export()}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Continue from an `export`; that of another scorer says nothing here and is passed over. Raises ValueError."""
+        if self._rarity is not None and state.get("scorer") == self._name:
+            self._rarity.restore(state.get("scores"))
 
     def _nats(self) -> float:
         if self._rarity is None:

@@ -191,6 +191,24 @@ class Store:
         text = self._database.query_value("SELECT threshold_state FROM cameras WHERE id = ?", (camera_id,))
         return None if text is None else dict(json.loads(text))
 
+    def save_usual(
+        self, camera_id: str, scorer: Mapping[str, object] | None, fallback: Mapping[str, object] | None
+    ) -> None:
+        """Keep what a camera's scorer and its fallback exported, for the next start."""
+        kept = [None if state is None else json.dumps(dict(state)) for state in (scorer, fallback)]
+        with self._database.transaction():
+            self._know(camera_id)
+            self._database.execute(
+                "UPDATE cameras SET scorer_state = ?, fallback_state = ? WHERE id = ?", (*kept, camera_id)
+            )
+
+    def load_usual(self, camera_id: str) -> tuple[dict[str, object] | None, dict[str, object] | None]:
+        """What `save_usual` kept."""
+        rows = self._database.query("SELECT scorer_state, fallback_state FROM cameras WHERE id = ?", (camera_id,))
+        texts = tuple(rows[0]) if rows else (None, None)
+        scorer, fallback = (None if text is None else dict(json.loads(text)) for text in texts)
+        return scorer, fallback
+
     def save_commanded(self, camera_id: str, settings: Mapping[str, object]) -> None:
         """Keep what was commanded of a camera, for the next start."""
         with self._database.transaction():

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from streamspike.belief.events import EventTracker
-from streamspike.belief.scorers import NOTHING_ASKED, Scorer, make_scorer
+from streamspike.belief.scorers import NOTHING_ASKED, RatedScorer, Scorer, make_scorer
 from streamspike.clock import Clock
 from streamspike.config import MODEL_SCORERS, CameraConfig, Config
 from streamspike.core import CameraState, Event, EventPhase, Frame, Keyframe, Observation, Segment, Sink
@@ -136,6 +136,18 @@ class CameraPipeline:
         """
         self._retuned = config, camera
 
+    def export_usual(self) -> tuple[dict[str, object] | None, dict[str, object] | None]:
+        """For `restore_usual` after a restart, beside the state of the threshold: the scorer's, and the fallback's."""
+        own = self._scorer.export() if isinstance(self._scorer, RatedScorer) else None
+        return own, None if self._fallback is None else self._fallback.export()
+
+    def restore_usual(self, own: Mapping[str, object] | None, fallback: Mapping[str, object] | None) -> None:
+        """Continue from an `export_usual`, before `run`. Raises ValueError: it is none."""
+        if own is not None and isinstance(self._scorer, RatedScorer):
+            self._scorer.restore(own)
+        if fallback is not None and self._fallback is not None:
+            self._fallback.restore(fallback)
+
     def stop(self) -> None:
         """End after the segment that is being read; what was read before is still scored."""
         self._reader.stop()
@@ -200,7 +212,7 @@ class CameraPipeline:
         await self._end_event()
         self.events.calibrator.reset()
         if self._fallback is not None:
-            self._fallback.events.calibrator.reset()
+            self._fallback.start_anew()
         self._scorer = self._make_scorer()
         logger.warning("camera %s: it was moved, and learns again", self.camera_id)
         async with self._telling:

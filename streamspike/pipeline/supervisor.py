@@ -170,11 +170,13 @@ class Supervisor:
         learned = await self._recorder.run(store.load_threshold, camera.camera_id)
         if learned is not None:
             camera.events.calibrator.restore(learned)
+        camera.restore_usual(*await self._recorder.run(store.load_usual, camera.camera_id))
         camera.control.restore(await self._recorder.run(store.load_commanded, camera.camera_id))
 
     async def _save(self, camera: CameraPipeline) -> None:
-        state = camera.events.calibrator.export()
-        await self._recorder.run(self._recorder.store.save_threshold, camera.camera_id, state)
+        store, state = self._recorder.store, camera.events.calibrator.export()
+        await self._recorder.run(store.save_threshold, camera.camera_id, state)
+        await self._recorder.run(store.save_usual, camera.camera_id, *camera.export_usual())
 
     async def _attach(self) -> None:
         """Tell the broker which cameras there are."""
@@ -201,6 +203,8 @@ class Supervisor:
             if self.archive is not None:
                 await self.archive.make_room()
             await self._clock.sleep(PRUNE_SECONDS)
+            for camera in list(self.cameras):
+                await self._save(camera)  # a crash costs what was learned since then, not since the start
 
     def _raise_if_nothing_was_seen(self) -> None:
         failures = [camera.failure for camera in self.cameras if camera.failure is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -62,6 +63,22 @@ def test_itti_baldi_keeps_its_own_nats() -> None:
     observation = scorer.observe(segment_of((yard(90), yard(90)), 3), NOTHING_ASKED)
     assert observation.surprise_nats == score_of(scorer, observation) > 1.0
     assert observation.kind is EventKind.SURPRISE, "it has beliefs of every pixel"
+
+
+def test_what_is_usual_outlives_a_restart() -> None:
+    before, after, other = make("frame-difference"), make("frame-difference"), make("rgb-histogram")
+    assert all(isinstance(scorer, RatedScorer) for scorer in (before, after, other))
+    for segment in steps(0, 10, 20, 30, 130):
+        before.observe(segment, NOTHING_ASKED)
+    state = json.loads(json.dumps(before.export()))
+    for scorer in (after, other):
+        scorer.restore(state)
+        scorer.observe(segment_of((flat(130),), 4), NOTHING_ASKED)
+    last = segment_of((flat(250),), 5)
+    told = [scorer.observe(last, NOTHING_ASKED).surprise_nats for scorer in (after, other)]
+    assert told == pytest.approx([math.log(7), math.log(2)]), "another scorer's ranks say nothing"
+    with pytest.raises(ValueError, match="not the scores of a camera"):
+        after.restore({"scorer": "frame-difference", "scores": "?"})
 
 
 def test_a_skipped_segment_was_seen_all_the_same() -> None:

@@ -13,10 +13,13 @@ from streamspike.clock import SystemClock
 from streamspike.config import Config
 from streamspike.core import EventKind, Frame, Request
 from streamspike.errors import SourceError
+from streamspike.outputs.recorder import Recorder
+from streamspike.outputs.store import Store
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.fallback import FAILURES, REASON, SCORER
 from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.moved import MODEL
+from streamspike.pipeline.supervisor import Supervisor
 from streamspike.stats import EngineStats
 from tests.support.fake_engine import CALM, STARTLING, Answer, FakeEngine, surprising_at
 from tests.support.pipeline import RecordingSink, ScriptedSource, connect_to, quick_config, textured, wait_in_thread
@@ -101,6 +104,31 @@ async def test_what_moves_while_the_model_is_down_is_an_event_marked_as_such(
     assert start.onset_index == 50 and keyframe is not None
     assert start.kind is sink.alerts[-1][0].kind is EventKind.MOTION
     assert start.model == SCORER and start.saw.startswith(f"{SCORER} ") and start.expected == ()
+
+
+async def test_what_motion_is_usual_is_still_known_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    async def run(engine: FakeEngine, frames: Iterator[Frame]) -> RecordingSink:
+        connect_to(monkeypatch, lambda: ScriptedSource(frames, is_live=False), is_live=False)
+        sink = RecordingSink()
+        async with (
+            asyncio.timeout(60),
+            Recorder(Store(Path(config.store.path))) as recorder,
+            InferenceService(engine, EngineStats()) as inference,
+        ):
+            supervisor = Supervisor(config, inference, recorder, [sink], None, SystemClock())
+            await supervisor.prepare()
+            await supervisor.run()
+        return sink
+
+    assert (await run(FakeEngine(), flickering(40))).alerts == []
+    sink = await run(FakeEngine(fails_at=range(200)), flickering(8, bright_at=6))
+    assert [observation.index for observation in sink.observations] == [2, 3, 4, 5, 6, 7]
+    [start, _] = [event for event, _ in sink.alerts]
+    assert (start.kind, start.onset_index) == (EventKind.MOTION, 6)
+    # Of its own eight segments nothing could be rarer than ln 8, and it would have been learning.
+    assert start.surprise_nats > 3.5 and start.p_value < 0.1
 
 
 async def test_an_event_of_the_model_ends_when_the_model_does(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
