@@ -1,18 +1,22 @@
-"""Which clips there are: one row for each file around an event."""
+"""Which clips there are: one row for each file, around an event or of ordinary footage."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from streamspike.outputs.database import Database
+
+ClipKind = Literal["event", "ordinary"]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file around an event."""
+    """A video file around an event, or of ordinary footage."""
 
     event_id: str
+    """Of its event; ordinary footage has an id of its own, which no event has."""
     camera_id: str
     file_name: str
     """In the folder of clips."""
@@ -22,6 +26,8 @@ class Clip:
     num_bytes: int
     codec: str
     """FFmpeg's name: h264, hevc, ..."""
+    kind: ClipKind = "event"
+    """ordinary: drawn at random, for the night shift."""
 
 
 class ClipTable:
@@ -35,7 +41,7 @@ class ClipTable:
         with self._database.transaction(durable=True):
             self._database.execute("INSERT OR IGNORE INTO cameras (id) VALUES (?)", (clip.camera_id,))
             self._database.execute(
-                "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     clip.event_id,
                     clip.camera_id,
@@ -44,6 +50,7 @@ class ClipTable:
                     clip.seconds,
                     clip.num_bytes,
                     clip.codec,
+                    clip.kind,
                 ),
             )
 
@@ -71,4 +78,5 @@ def _clip(row: sqlite3.Row) -> Clip:
         row["seconds"],
         row["bytes"],
         row["codec"],
+        cast(ClipKind, row["kind"]),
     )

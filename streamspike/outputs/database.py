@@ -15,7 +15,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
 """The models of motion, before version 5 said what is motion."""
 
@@ -59,6 +59,10 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "UPDATE events SET kind = 'moved' WHERE model = 'camera-health'",
         "ALTER TABLE cameras ADD COLUMN scorer_state TEXT",
         "ALTER TABLE cameras ADD COLUMN fallback_state TEXT",
+    ),
+    5: (
+        "ALTER TABLE clips ADD COLUMN kind TEXT NOT NULL DEFAULT 'event' CHECK (kind IN ('event', 'ordinary'))",
+        "ALTER TABLE cameras ADD COLUMN refine INTEGER NOT NULL DEFAULT 1 CHECK (refine IN (0, 1))",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

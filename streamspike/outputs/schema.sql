@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 5. A change gets a new version and a migration in database.py.
+-- Version 6. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -15,7 +15,8 @@ CREATE TABLE cameras (
     threshold_state TEXT,              -- JSON of belief.calibrate.Calibrator.export
     commanded       TEXT,              -- JSON of what was commanded while running and outlives a restart
     scorer_state    TEXT,              -- JSON of belief.scorers.RatedScorer.export, NULL when it is no such scorer
-    fallback_state  TEXT               -- JSON of pipeline.fallback.Fallback.export
+    fallback_state  TEXT,              -- JSON of pipeline.fallback.Fallback.export
+    refine          INTEGER NOT NULL DEFAULT 1 CHECK (refine IN (0, 1))  -- 0: no model may learn from its footage
 ) STRICT;
 
 -- A slice of the stream. (epoch, number) start again from 0 with the process, hence the time in the key.
@@ -89,15 +90,16 @@ CREATE TABLE keyframes (
 CREATE INDEX keyframes_by_time ON keyframes (camera_id, taken_at);
 CREATE INDEX keyframes_by_event ON keyframes (event_id);
 
--- Video files around events, one per event at most; the files lie in clips.folder.
+-- Video files around events, one per event at most, and of ordinary footage; the files lie in clips.folder.
 CREATE TABLE clips (
-    event_id   TEXT PRIMARY KEY,
+    event_id   TEXT PRIMARY KEY,       -- ordinary footage has an id of its own, which no event has
     camera_id  TEXT NOT NULL REFERENCES cameras (id),
     file_name  TEXT NOT NULL,
     started_at REAL NOT NULL,          -- UTC of its first frame, time 0 in the file
     seconds    REAL NOT NULL,
     bytes      INTEGER NOT NULL,
-    codec      TEXT NOT NULL           -- FFmpeg's name: h264, hevc, ...
+    codec      TEXT NOT NULL,          -- FFmpeg's name: h264, hevc, ...
+    kind       TEXT NOT NULL DEFAULT 'event' CHECK (kind IN ('event', 'ordinary'))
 ) STRICT;
 CREATE INDEX clips_by_time ON clips (started_at);
 
@@ -124,4 +126,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '5');
+INSERT INTO meta (key, value) VALUES ('schema_version', '6');

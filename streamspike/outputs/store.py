@@ -186,6 +186,16 @@ class Store:
                 "UPDATE cameras SET threshold_state = ? WHERE id = ?", (json.dumps(dict(state)), camera_id)
             )
 
+    def save_refine(self, camera_id: str, refine: bool) -> None:
+        """Remember whether models may learn from the footage of a camera: also without its configuration it holds."""
+        with self._database.transaction():
+            self._know(camera_id)
+            self._database.execute("UPDATE cameras SET refine = ? WHERE id = ?", (int(refine), camera_id))
+
+    def kept_from_refine(self) -> frozenset[str]:
+        """The cameras from whose footage no model may learn."""
+        return frozenset(row["id"] for row in self._database.query("SELECT id FROM cameras WHERE refine = 0"))
+
     def load_threshold(self, camera_id: str) -> dict[str, object] | None:
         """What `save_threshold` kept, or None."""
         text = self._database.query_value("SELECT threshold_state FROM cameras WHERE id = ?", (camera_id,))

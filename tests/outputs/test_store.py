@@ -230,6 +230,7 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
         ("events", "kind"),
         ("cameras", "scorer_state"),
         ("cameras", "fallback_state"),
+        ("cameras", "refine"),
     ):
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     for table, column in (("observations", "p_value"), ("observations", "threshold_nats"), ("events", "p_value")):
@@ -254,7 +255,10 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     assert [event.p_value for event in store.events()] == [1.0] * 3
     assert [event.kind for event in store.events()] == [EventKind.SURPRISE, EventKind.MOTION, EventKind.MOVED]
     assert store.keyframes(keyframe.event_id) == [keyframe]
-    assert store.clips.list_oldest_first() == []
+    assert store.clips.list_oldest_first() == [] and store.kept_from_refine() == frozenset()
+    ordinary = Clip("door-ordinary", "door", "door.mp4", NOON, 9.5, 1000, "h264", "ordinary")
+    store.clips.record(ordinary)
+    assert store.clips.list_oldest_first() == [ordinary]
     store.record_observation(make_observation(0, 1.0))
     assert store.feedback.record(make_event().event_id, True, NOON) == "door"
     store.save_commanded("door", {"paused": True})
