@@ -51,6 +51,9 @@ class CameraConfig(Section):
     alerts_per_day: Annotated[
         float | None, Field(gt=0, le=86_400, description="budget of this camera; null: that of all cameras")
     ] = None
+    refine: Annotated[
+        bool, Field(description="false: no model learns from its footage; none is logged for that, nor exported")
+    ] = True
 
 
 class IngestConfig(Section):
@@ -198,7 +201,7 @@ class StoreConfig(Section):
 
 
 class ClipConfig(Section):
-    """Video files around events, cut from the packets that the ring of each camera holds."""
+    """Video files around events and of ordinary footage, cut from the packets that the ring of each camera holds."""
 
     enabled: Annotated[bool, Field(description="false: no video is ever written to the disk")] = True
     folder: Annotated[str | None, Field(description="null: clips, beside the store")] = None
@@ -210,6 +213,16 @@ class ClipConfig(Section):
     min_free_bytes: Annotated[
         int, Field(ge=0, description="of the disk, left to the store: below it the oldest clips go, then none is begun")
     ] = 256 << 20
+    ordinary_per_hour: Annotated[
+        float, Field(ge=0, le=360, description="clips of ordinary footage of each camera, for the night shift; 0: none")
+    ] = 2.0
+    ordinary_seconds: Annotated[float, Field(ge=1, le=600, description="length of each of them")] = 10.0
+
+    @model_validator(mode="after")
+    def _ordinary_is_seldom(self) -> ClipConfig:
+        if self.ordinary_per_hour * self.ordinary_seconds > 1800:
+            raise ValueError("ordinary_per_hour times ordinary_seconds must not exceed half an hour, 1800 seconds")
+        return self
 
 
 class KeyframeConfig(Section):
