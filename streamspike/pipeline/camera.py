@@ -239,8 +239,9 @@ class CameraPipeline:
         if not fallback.asks_model(segment.started_at):
             self._scorer.skip(segment)
             return None
-        if self._verdict.state is CameraState.STILL and len(self._channel) > 0:
-            # Behind, and nothing moves: of all segments this is the one that costs least to leave out.
+        if self._verdict.state is CameraState.STILL and self._is_live and len(self._channel) > 0:
+            # Behind, and nothing moves: of all segments this is the one that costs least to leave out. A file is never
+            # behind.
             self._leave_out(segment, "still")
             return None
         priority = 1 if self.events.event is not None else 0

@@ -13,7 +13,7 @@ from streamspike.core import Frame
 from streamspike.errors import WorldError
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene
-from streamspike.world.simulation import Simulation, Truth
+from streamspike.world.simulation import BURN_IN, Simulation, Truth
 
 MAX_LAG_SECONDS = 0.5
 """A simulated camera that is painted too slowly leaves out frames, as a real one would, and stays in real time."""
@@ -33,12 +33,17 @@ class WorldSettings:
     seconds: float = 0.0
     """Ends after so long, as a file does; 0 never ends."""
     ambience: bool = True
-    script: int = -1
-    """Index of the one segment with a scripted surprise; -1 for none."""
+    script: tuple[int, ...] = ()
+    """Indices of the only segments with a surprise."""
+    after: float = 0.0
+    """Begins so many seconds later in the same life."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "script", tuple(self.script))  # JSON, in which a film keeps them, has lists
 
 
 def parse_world(text: str) -> WorldSettings:
-    """Read `street?seed=7&size=640x360&fps=8&surprise=15&seconds=90`.
+    """Read `street?seed=7&size=640x360&fps=8&surprise=15&seconds=90`, or `...&script=20,85` instead of `surprise`.
 
     Raises:
         WorldError: no such scene or setting, or a value out of range; says what there is.
@@ -50,12 +55,14 @@ def parse_world(text: str) -> WorldSettings:
     values: dict[str, object] = {}
     for key, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
         if key not in known or key == "scene":
-            names = "seed, size, fps, surprise, seconds, ambience, script"
+            names = "seed, size, fps, surprise, seconds, ambience, script, after"
             raise WorldError(f"a simulated camera has no setting {key!r}; it has {names}")
         try:
             if key == "size":
                 width, height = value.lower().split("x")
                 values["width"], values["height"] = int(width), int(height)
+            elif key == "script":
+                values[key] = tuple(int(index) for index in value.split(","))
             elif key == "ambience":
                 values[key] = {"on": True, "off": False, "1": True, "0": False}[value]
             else:
@@ -66,7 +73,7 @@ def parse_world(text: str) -> WorldSettings:
     in_range = (
         64 <= settings.width <= 3840 and 48 <= settings.height <= 2160 and 0.5 <= settings.fps <= 60
         and 0 <= settings.surprise < math.inf and 0 <= settings.seconds < math.inf and settings.seed >= 0
-        and settings.script >= -1
+        and min(settings.script, default=0) >= 0 and 0 <= settings.after < math.inf
     )  # fmt: skip
     if not in_range:
         raise WorldError("a simulated camera has 64x48 to 3840x2160 pixels, 0.5 to 60 fps, and no negative numbers")
@@ -91,17 +98,24 @@ class Schedule(Mapping[int, str | None]):
         return 0
 
 
+def simulate(settings: WorldSettings, segment_seconds: float = 1.0) -> Simulation:
+    """The life that the settings tell of, before its first segment; nothing is painted."""
+    scene = build_scene(settings.scene, settings.seed, settings.width / settings.height)
+    period = round(settings.surprise / segment_seconds)
+    script: Mapping[int, str | None] | None = Schedule(max(4, period)) if settings.surprise > 0 else None
+    if settings.script:
+        script = dict.fromkeys(settings.script)
+    return Simulation(
+        scene, settings.seed, segment_seconds, script, burn_in=BURN_IN + round(settings.after / segment_seconds)
+    )
+
+
 class Stage:
     """The simulation and its painter, advanced in step: the picture at any moment, and the truth of each segment."""
 
     def __init__(self, settings: WorldSettings, segment_seconds: float = 1.0) -> None:
-        scene = build_scene(settings.scene, settings.seed, settings.width / settings.height)
-        period = round(settings.surprise / segment_seconds)
-        script: Mapping[int, str | None] | None = Schedule(max(4, period)) if settings.surprise > 0 else None
-        if settings.script >= 0:
-            script = {settings.script: None}
-        self._segment_seconds = segment_seconds
-        self._simulation = Simulation(scene, settings.seed, segment_seconds, script)
+        self._simulation = simulate(settings, segment_seconds)
+        scene = self._simulation.state.scene
         self._painter = Painter(scene, settings.seed, settings.width, settings.height, settings.ambience)
         self.truth: Truth = self._simulation.step()
 

@@ -25,6 +25,9 @@ from streamspike.world.tracks import Track
 VIEW_CHANGES = (0.4, 0.6)
 """Parts of a segment between which light, cover and camera go from the old to the new: its frames show both."""
 
+BURN_IN = 12
+"""Steps from the empty scene before segment 0."""
+
 FIRST_ITEMS = {"street": ("bag",), "room": ("bag", "box"), "yard": ("box", "box", "bag"), "walkway": ("bag",)}
 """What may lie around when a simulation begins."""
 
@@ -82,7 +85,7 @@ class Simulation:
         seed: int,
         segment_seconds: float = 1.0,
         script: Mapping[int, str | None] | None = None,
-        burn_in: int = 12,
+        burn_in: int = BURN_IN,
     ) -> None:
         unknown = {kind for kind in (script or {}).values() if kind is not None and kind not in RATES}
         if unknown:

@@ -144,16 +144,31 @@ async def test_a_camera_has_priority_while_its_event_goes_on(monkeypatch: pytest
     assert inference.patient == {True}, "a file loses no footage"
 
 
-async def test_still_segments_are_left_out_only_while_others_wait(
+async def test_a_live_camera_leaves_out_still_segments_while_others_wait(
+    monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    play_live(monkeypatch, moving_frames(100_000, moves=False, before=lambda _: threading.Event().wait(0.01)))
+    sink = RecordingSink()
+    async with InferenceService(FakeEngine(lambda _: wait_for_queue(CALM)), EngineStats()) as inference:
+        pipeline = make_pipeline(config, inference, sink)
+        running = asyncio.create_task(pipeline.run())
+        async with asyncio.timeout(30):
+            while not pipeline.stats.dropped_segments["still"]:
+                await asyncio.sleep(0.005)
+            pipeline.stop()
+            await running
+    assert 0 in sink.indices and 1 in sink.indices, "it takes three to call it still"
+    assert len(sink.observations) + pipeline.stats.dropped_segments.total() == pipeline.stats.segments
+
+
+async def test_a_file_is_never_behind_and_its_still_segments_are_scored(
     monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:
     play(monkeypatch, moving_frames(20, moves=False))
     sink = RecordingSink()
     pipeline = await watch(config, FakeEngine(lambda _: wait_for_queue(CALM)), sink)
-    num_left_out = pipeline.stats.dropped_segments["still"]
-    assert num_left_out > 0 and sink.indices[:2] == [0, 1]  # it takes three to call it still
-    assert len(sink.observations) + num_left_out == 20
-    assert sink.indices[-1] == 19, "nothing waits behind the last one"
+    assert pipeline.stats.still_segments > 0 and not pipeline.stats.dropped_segments
+    assert sink.indices == list(range(20))
 
 
 def wait_for_queue(answer: Answer) -> Answer:

@@ -12,7 +12,7 @@ import pytest
 from streamspike.clock import ManualClock
 from streamspike.core import Frame, Pixels
 from streamspike.errors import WorldError
-from streamspike.world.live import Schedule, Stage, WorldSettings, WorldSource, parse_world
+from streamspike.world.live import Schedule, Stage, WorldSettings, WorldSource, parse_world, simulate
 from tests.ingest.harness import open_quickly
 from tests.support.rtsp import RtspServer
 
@@ -92,6 +92,19 @@ def test_scripted_surprises_take_place_where_the_address_says() -> None:
             scripted.append(index)
             assert stage.truth.surprising and stage.truth.surprise_nats > 3
     assert scripted and set(scripted) <= {5, 13, 21}
+
+
+def test_a_life_goes_on_where_an_earlier_film_of_it_ended() -> None:
+    address = "street?seed=5&size=96x64&script=1000"
+    whole, rest = simulate(parse_world(address)), simulate(parse_world(f"{address}&after=30"))
+    sentences = [whole.step().sentence for _ in range(60)]
+    assert [rest.step().sentence for _ in range(30)] == sentences[30:] != sentences[:30]
+
+
+def test_an_address_may_name_every_segment_with_a_surprise() -> None:
+    simulation = simulate(parse_world("street?seed=5&script=9,20&after=10"))
+    truths = [simulation.step() for _ in range(30)]
+    assert [truth.index for truth in truths if truth.surprising] == [9, 20]
 
 
 def go_live() -> tuple[WorldSource, ManualClock, list[float]]:
