@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamspike.clock import SystemClock
+from streamspike.clock import Clock, SystemClock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import Engine, Event, Keyframe, Observation, Sink
 from streamspike.errors import SourceError
@@ -30,6 +30,17 @@ Reload = tuple[Path, Callable[[], Config]]
 
 
 @dataclass(frozen=True, slots=True)
+class CameraReport:
+    """What became of one camera's segments."""
+
+    num_segments: int
+    """Cut from its stream."""
+    num_scored: int
+    num_dropped: dict[str, int]
+    """By reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """What a run came to."""
 
@@ -43,6 +54,10 @@ class RunReport:
     """In the outbox; the next start delivers them."""
     stage_seconds: dict[str, float]
     """Mean wall time of the engine per segment, by stage."""
+    cameras: dict[str, CameraReport]
+    """Of those that were watched to the end."""
+    unpublished: dict[str, int]
+    """Messages that the broker did not get and will not, by kind: all but events, clips and states."""
 
 
 def load_engine(config: Config) -> Engine:
@@ -83,12 +98,17 @@ async def run_watch(
     for_seconds: float | None = None,
     engine: Engine | None = None,
     reload: Reload | None = None,
+    sinks: Sequence[Sink] = (),
+    clock: Clock = SystemClock(),  # noqa: B008  # has no state
 ) -> RunReport:
     """Watch the cameras of the config until they end, a signal comes, or `for_seconds` have passed.
 
     Args:
         engine: asked instead of the model of the config.
         reload: the file of the config and how to read it again, when it changes and on SIGHUP; None: never.
+        sinks: told of everything too.
+        clock: what time it is for everything that is watched, written and told; another one than the machine's makes
+            simulated cameras live at another time, or faster.
 
     Raises:
         BrokerError: the broker cannot be reached or refuses the login, at the start. Later losses are waited out.
@@ -97,7 +117,7 @@ async def run_watch(
     from streamspike.outputs.metrics_server import serve
 
     with serve(config.metrics) as metrics:  # first: a port that is taken is told before the model is loaded
-        return await _watch(config, console, events_path, for_seconds, engine, metrics, reload)
+        return await _watch(config, console, events_path, for_seconds, engine, metrics, reload, sinks, clock)
 
 
 async def _watch(
@@ -108,6 +128,8 @@ async def _watch(
     engine: Engine | None,
     metrics: Metrics | None,
     reload: Reload | None,
+    more_sinks: Sequence[Sink],
+    clock: Clock,
 ) -> RunReport:
     from streamspike.outputs.broker import probe
     from streamspike.outputs.clips import clips_folder, open_archive
@@ -131,15 +153,15 @@ async def _watch(
     if engine is None and config.model_scorers:
         with console.status(f"loading the model {config.model.name}"):
             engine = await asyncio.to_thread(load_engine, config)
-    stats, clock = EngineStats(), SystemClock()
+    stats = EngineStats()
     store = Store(Path(config.store.path), topic)
     service = InferenceService(engine, stats, config.engine, clock) if engine is not None else contextlib.nullcontext()
     async with (
-        Recorder(store) as recorder,
+        Recorder(store, clock.now) as recorder,
         service as inference,
         open_archive(config.clips, config.store, recorder, clock) as archive,
     ):
-        mqtt = MqttSink(config.mqtt, recorder) if topic is not None else None
+        mqtt = MqttSink(config.mqtt, recorder, clock.now) if topic is not None else None
         async with contextlib.AsyncExitStack() as stack:
             jsonl = [stack.enter_context(JsonlSink(events_path))] if events_path is not None else []
             supervisor: Supervisor  # the panel asks it for thresholds, and it tells the panel what happens
@@ -149,7 +171,7 @@ async def _watch(
             if config.web.port:
                 paths = Path(config.store.path), clips_folder(config.clips, config.store)
                 pages.append(WebServer(config.web, recorder, *paths, lambda: supervisor.cameras))
-            sinks: list[Sink] = [*jsonl, panel, *measured, *pages]
+            sinks: list[Sink] = [*jsonl, panel, *measured, *pages, *more_sinks]
             supervisor = Supervisor(config, inference, recorder, sinks, mqtt, clock, archive)
             await supervisor.prepare()
             for page in pages:
@@ -167,7 +189,7 @@ async def _watch(
             if for_seconds is not None:
                 asyncio.get_running_loop().call_later(for_seconds, supervisor.stop)
             await supervisor.run()
-        return _report(supervisor, recorder.counts.num_events, stats)
+        return _report(supervisor, recorder.counts.num_events, stats, dict(mqtt.counts.num_dropped) if mqtt else {})
 
 
 def _footer(supervisor: Supervisor) -> str:
@@ -176,7 +198,7 @@ def _footer(supervisor: Supervisor) -> str:
     return f"{queued} segments waiting, {dropped} dropped"
 
 
-def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunReport:
+def _report(supervisor: Supervisor, num_events: int, stats: EngineStats, unpublished: dict[str, int]) -> RunReport:
     dropped: dict[str, int] = {}
     counted = [*supervisor.departed, *((camera.num_scored, camera.stats) for camera in supervisor.cameras)]
     for _, camera_stats in counted:
@@ -190,6 +212,13 @@ def _report(supervisor: Supervisor, num_events: int, stats: EngineStats) -> RunR
         num_events=num_events,
         unsent_events=supervisor.unsent_events,
         stage_seconds={stage: seconds / scored for stage, seconds in stats.stage_seconds.items()},
+        cameras={
+            camera.camera_id: CameraReport(
+                camera.stats.segments, camera.num_scored, dict(camera.stats.dropped_segments)
+            )
+            for camera in supervisor.cameras
+        },
+        unpublished=unpublished,
     )
 
 
