@@ -149,7 +149,8 @@ class MqttSink:
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
         before = self._known.get(camera_id)
         event_id = before.event_id if before is not None else None
-        self._known[camera_id] = _Known(state, reason, self._clock(), event_id)
+        since = before.since if before is not None and before.state is state else self._clock()
+        self._known[camera_id] = _Known(state, reason, since, event_id)
         self.refresh(camera_id)
 
     def refresh(self, camera_id: str) -> None:

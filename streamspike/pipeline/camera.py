@@ -100,7 +100,7 @@ class CameraPipeline:
         self._reader_state = CameraState.CONNECTING
         self._outage = Outage(config.health.offline_after_seconds if opener.is_live else 0.0)
         self._verdict = Verdict(CameraState.WATCHING)
-        self._reported: tuple[CameraState, str] | None = None
+        self._reported: tuple[CameraState, str, float] | None = None
         self._changed = asyncio.Event()
         self.control = CameraControl(
             camera.id,
@@ -310,7 +310,7 @@ class CameraPipeline:
         self._changed.set()
 
     async def _report_states(self) -> None:
-        """Tell the sinks of each change; several changes at once are told as the last one."""
+        """Tell the sinks of each change, of the budget too; several changes at once are told as the last one."""
         while not self._finished:
             await self._report_state()
             await self._end_event_unseen()
@@ -321,13 +321,14 @@ class CameraPipeline:
             self._changed.clear()
 
     async def _report_state(self) -> None:
-        current = self.control.state(self._state())
-        self.stats.state = current[0].value  # the reader writes it too, and knows less
+        state, reason = self.control.state(self._state())
+        self.stats.state = state.value  # the reader writes it too, and knows less
+        current = state, reason, self.control.alerts_per_day
         if current == self._reported:
             return
         self._reported = current
         for sink in self._sinks:
-            await sink.report_state(self.camera_id, *current)
+            await sink.report_state(self.camera_id, state, reason)
 
     def _state(self) -> tuple[CameraState, str]:
         """What a user should know first: no connection, then no sight, then no experience, then nothing to see."""

@@ -26,7 +26,7 @@ class CameraControl:
             calibrators: of the camera as they are now, the one of its own scores first.
             configured: alerts a day as the configuration has them now.
             max_width_px: of snapshots.
-            on_change: called when the camera is paused or goes on.
+            on_change: called when the camera is paused or goes on, or has another budget.
         """
         self.paused = False
         self._camera_id = camera_id
@@ -70,6 +70,7 @@ class CameraControl:
         for calibrator in self._calibrators():
             calibrator.alerts_per_day = budget
         self._commanded = alerts_per_day
+        self._on_change()
 
     def renew(self) -> None:
         """The calibrators are others, or the configuration is: what was commanded goes on."""

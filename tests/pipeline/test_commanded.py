@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 from streamspike.clock import SystemClock
-from streamspike.config import Config
+from streamspike.config import Config, WebConfig
 from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.store import Store
+from streamspike.outputs.web.server import WebServer
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.supervisor import Supervisor
@@ -36,19 +38,22 @@ from tests.support.pipeline import (
 @asynccontextmanager
 async def watching(
     config: Config, broker: Mosquitto, engine: FakeEngine, *sinks: RecordingSink
-) -> AsyncIterator[tuple[Supervisor, MqttSink]]:
-    """A supervisor that runs, wired as the app does it, until its camera has played."""
+) -> AsyncIterator[tuple[Supervisor, WebServer]]:
+    """A supervisor that runs, wired as the app does it, until its camera has played; and its page."""
     async with (
         asyncio.timeout(30),
         Recorder(Store(Path(config.store.path), topic="spike")) as recorder,
         InferenceService(engine, EngineStats()) as inference,
     ):
+        store_path = Path(config.store.path)
+        page = WebServer(WebConfig(port=0), recorder, store_path, store_path.parent, lambda: supervisor.cameras)
         mqtt = MqttSink(broker.config(), recorder)
-        supervisor = Supervisor(config, inference, recorder, sinks, mqtt, SystemClock())
+        supervisor = Supervisor(config, inference, recorder, [page, *sinks], mqtt, SystemClock())
         await supervisor.prepare()
-        task = asyncio.create_task(supervisor.run())
-        yield supervisor, mqtt
-        await task
+        async with page.serve():
+            task = asyncio.create_task(supervisor.run())
+            yield supervisor, page
+            await task
 
 
 async def take_until(inbox: Inbox, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -140,6 +145,49 @@ async def test_a_snapshot_a_budget_and_a_verdict_are_answered_while_the_camera_r
         finally:
             done += waits.values()
     assert supervisor.cameras[0].control.export() == {"paused": False, "alerts_per_day": 100.0}
+
+
+async def test_a_budget_is_told_at_once_wherever_it_was_set(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, done = quick_config(tmp_path, "lavfi:testsrc2"), asyncio.Event()
+    frames = moving_frames(12, before=lambda number: number < 10 or wait_in_thread(done.is_set))
+    connect_to(monkeypatch, lambda: ScriptedSource(frames, is_live=False), is_live=False)
+    async with (
+        client5(broker, "spike/a/state") as (client, states),
+        watching(config, broker, FakeEngine()) as (supervisor, page),
+    ):
+        try:
+            before = await take_until(states, lambda state: state["state"] == "watching")
+            await asyncio.to_thread(post, f"{page.url}api/cameras/a/control", {"alerts_per_day": 7})
+            told = await take_until(states, lambda state: state["alerts_per_day"] == 7)
+            assert (told["state"], told["since"]) == ("watching", before["since"]), "nothing else has changed"
+            listener = page.hub.open()
+            assert listener is not None
+            await client.publish("spike/a/set/alerts_per_day", b"9", qos=1)
+            async for message in listener.messages():  # another page that is open shows it as well
+                if b"event: state" in message:
+                    break
+            assert json.loads(message.partition(b"data: ")[2])["alerts_per_day"] == 9
+            await take_until(states, lambda state: state["alerts_per_day"] == 9)
+            # Whoever comes later is told by the broker.
+            async with client5(broker, "spike/a/state") as (_, late):
+                [retained] = await late.take(1)
+            assert json.loads(retained.payload)["alerts_per_day"] == 9
+            retuned = config.model_copy(update={"events": config.events.model_copy(update={"alerts_per_day": 11.0})})
+            await client.publish("spike/a/set/alerts_per_day", b"default", qos=1)
+            await take_until(states, lambda state: state["alerts_per_day"] == config.events.alerts_per_day)
+            supervisor.cameras[0].retune(retuned, retuned.cameras[0])
+            done.set()  # a new configuration is taken over with the next segment
+            await take_until(states, lambda state: state["alerts_per_day"] == 11)
+        finally:
+            done.set()
+
+
+def post(url: str, wish: dict[str, object]) -> None:
+    headers = {"content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(url, json.dumps(wish).encode(), headers), timeout=10):
+        return
 
 
 async def test_a_pause_outlives_a_restart(broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
