@@ -154,6 +154,8 @@ class Assessment:
     """One per readable sentence drawn about what was seen, repeats and all; without likelihoods."""
     joined: bool = False
     """With `complete`: the caption was no hypothesis, so it is the last of `scores`."""
+    model: str = ""
+    """Who answered: name and version, with those of an adapter; empty where it is always the same one."""
 
 
 class EventKind(StrEnum):
@@ -248,6 +250,10 @@ class Keyframe:
     width_px: int
     height_px: int
     jpeg: bytes
+    surprise_nats: float | None = None
+    """Of its segment, by which it was chosen; None for a snapshot, which nobody chose."""
+    saw: str = ""
+    """The caption of its segment."""
 
 
 class Engine(Protocol):

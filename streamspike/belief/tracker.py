@@ -92,7 +92,7 @@ class BeliefTracker:
             caption=assessment.caption,
             summary=self._summary.text,
             motion=segment.motion,
-            model=self._model_name,
+            model=assessment.model or self._model_name,
             stage_seconds=assessment.stage_seconds,
         )
         if assessment.scores:

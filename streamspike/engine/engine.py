@@ -33,6 +33,7 @@ from streamspike.belief.hypotheses import distinct
 from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.config import EngineConfig
 from streamspike.core import Assessment, Request
+from streamspike.engine.adapter import Adapter
 from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
@@ -75,7 +76,7 @@ class IncrementalEngine:
         """
         if max_streams < 1:
             raise ValueError(f"an engine remembers at least one stream: {max_streams = }")
-        self.name = loaded.name
+        self.name = loaded.slot.name
         self._loaded = loaded
         self._segment_seconds = segment_seconds
         self._clock = clock
@@ -105,6 +106,12 @@ class IncrementalEngine:
     def evicted(self) -> Mapping[str, int]:
         """Streams that had to give memory back, by reason; see `Ledger.evicted`."""
         return self._ledger.evicted
+
+    def wear(self, adapter: Adapter | None) -> None:
+        """Answer with this adapter, or none, from now on. Raises ModelError: it cannot be; all is as it was."""
+        self._loaded.slot.put(adapter)
+        self.name = self._loaded.slot.name
+        self.forget()
 
     def forget(self) -> None:
         """Drop all that is remembered; call it after the model's weights changed."""
@@ -367,20 +374,18 @@ class IncrementalEngine:
 
     def _close(self, turn: Turn, turns: Sequence[Turn]) -> Assessment | Exception:
         """The answer; the stream goes back into the table, unless the model's numbers make no sense."""
-        if broken := turn.broken_score():
-            return EngineError(
-                f"the model gives {broken.text!r} a log-probability that is not finite; are its weights broken?"
-            )
         caption, stream = self._read(turn.caption_ids), turn.stream
-        stream.close()
-        stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
-        self._keep(turn.request.camera_id, stream)
         seconds = {
             stage: time / sum(other.takes_part(stage) for other in turns)
             for stage, time in self._times.items()
             if turn.takes_part(stage)
         }
-        return Assessment(turn.scores, caption, turn.samples, seconds, turn.drift_nats, turn.sightings, turn.joined)
+        answer = turn.answer(caption, seconds, self.name)
+        if isinstance(answer, Assessment):
+            stream.close()
+            stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
+            self._keep(turn.request.camera_id, stream)
+        return answer
 
     def _read(self, token_ids: Sequence[int]) -> str:
         return parse_sentence(self._loaded.tokenizer.decode(token_ids))

@@ -20,6 +20,7 @@ import torch
 from streamspike.belief.prompts import END
 from streamspike.config import ModelConfig
 from streamspike.engine import attention
+from streamspike.engine.adapter import AdapterSlot, read_adapter
 from streamspike.engine.graphs import Graphs
 from streamspike.engine.layout import Layout, SpecialIds
 from streamspike.engine.shapes import build_random, is_random, random_version
@@ -44,7 +45,7 @@ class LoadedModel:
     """A model ready to answer, with everything the engine must know about it."""
 
     name: str
-    """Name and version, as in events."""
+    """Name and version, without an adapter."""
     family: str
     """qwen2_5_vl or qwen3_vl."""
     model: Any
@@ -55,6 +56,8 @@ class LoadedModel:
     suppressed: tuple[int, ...]
     """Ids that are never sampled: all special ones but the end of the answer, and padding of the vocabulary."""
     device: torch.device
+    slot: AdapterSlot
+    """Where an adapter is put on and off; its name is the model's as it is now, as in events."""
     graphs: Graphs | None = None
     """Where passes of fixed sizes are kept (see `steady.py`). None: none are run, which is faster on a CPU."""
 
@@ -64,16 +67,21 @@ class LoadedModel:
 
 
 def load_model(config: ModelConfig) -> LoadedModel:
-    """Load what `config.name` says. `config.threads` is a setting of the whole process.
+    """Load what `config.name` says, with the adapter in the folder `config.adapter`, if that is not None.
+
+    `config.threads` is a setting of the whole process.
 
     Raises:
-        ModelError: no such model, another architecture, pickled weights, missing weights or tokenizer.
+        ModelError: no such model, another architecture, pickled weights, missing weights or tokenizer; no such adapter,
+            or one that does not fit.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     loaded = _load_random(config) if is_random(config.name) else _load_checkpoint(config)
     if not config.threads and loaded.device.type == "cpu" and loaded.num_parameters < FEW_PARAMETERS:
         torch.set_num_threads(1)
+    if config.adapter is not None:
+        loaded.slot.put(read_adapter(Path(config.adapter).expanduser(), loaded.slot))
     return loaded
 
 
@@ -123,6 +131,7 @@ def _assemble(
         frames=frames,
         suppressed=_suppressed_ids(tokenizer, layout.special.end, int(model.get_output_embeddings().weight.shape[0])),
         device=model.device,
+        slot=AdapterSlot(name, model),
         graphs=Graphs() if model.device.type == "cuda" else None,
     )
 

@@ -11,6 +11,7 @@ import torch
 
 from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.core import Assessment, Request
+from streamspike.engine.adapter import Adapter
 from streamspike.engine.forward import Row, last_logits
 from streamspike.engine.model import LoadedModel
 from streamspike.errors import EngineError
@@ -27,11 +28,16 @@ class PlainEngine(ABC):
             segment_seconds: length of a segment; read only by models that are told the time of each frame.
             clock: monotonic seconds, for the stage times.
         """
-        self.name = loaded.name
+        self.name = loaded.slot.name
         self._loaded = loaded
         self._segment_seconds = segment_seconds
         self._clock = clock
         self._yes_no = [loaded.layout.tokenize(word)[0] for word in (YES, NO)]
+
+    def wear(self, adapter: Adapter | None) -> None:
+        """Answer with this adapter, or none, from now on. Raises ModelError: it cannot be; all is as it was."""
+        self._loaded.slot.put(adapter)
+        self.name = self._loaded.slot.name
 
     def assess(self, request: Request) -> Assessment:
         """Answer one request; with an empty window only the caption, as there is no prior.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streamspike.belief.hypotheses import distinct, readable
-from streamspike.core import Request, Sampling, Scores
+from streamspike.core import Assessment, Request, Sampling, Scores
 from streamspike.engine.beams import make_beams
 from streamspike.engine.decode import Nucleus, as_they_come
 from streamspike.engine.inquiry import Inquiry
@@ -16,6 +16,7 @@ from streamspike.engine.runner import PackedRow
 from streamspike.engine.sampler import Question
 from streamspike.engine.stream import Frames, Stream
 from streamspike.engine.writer import BeamWriter, DrawWriter, Reader
+from streamspike.errors import EngineError
 
 
 @dataclass(slots=True, eq=False)
@@ -125,12 +126,19 @@ class Turn:
                 replace(score, log_likelihood=value) for score, value in zip(self.scores, log_likelihood, strict=True)
             )
 
-    def broken_score(self) -> Scores | None:
-        """The first one that is not finite."""
+    def answer(self, caption: str, seconds: Mapping[str, float], model: str) -> Assessment | EngineError:
+        """What the request is answered with, or that the model's numbers make no sense.
+
+        Args:
+            seconds: by stage, its share of this request.
+        """
         for score in (*self.scores, *self.sightings):
             if not math.isfinite(score.log_prior + score.log_posterior + (score.log_likelihood or 0.0)):
-                return score
-        return None
+                return EngineError(
+                    f"the model gives {score.text!r} a log-probability that is not finite; are its weights broken?"
+                )
+        drift, sightings = self.drift_nats, self.sightings
+        return Assessment(self.scores, caption, self.samples, seconds, drift, sightings, self.joined, model)
 
     def takes_part(self, stage: str) -> bool:
         """Whether any of the stage's work is for this request."""
