@@ -1,4 +1,4 @@
-"""The folder of clips: a file per event, written under another name until it is whole, and room made by the oldest.
+"""The folder of clips: each file under another name until it is whole, and room made by the oldest.
 
     door-20260727T101500Z-123.mp4.4711.part    being written by process 4711
     door-20260727T101500Z-123.mp4              whole, with a row in the store
@@ -7,7 +7,8 @@ The row is written first and the file renamed then, so that every whole file has
 crash in between leaves a row without a file, which the next start forgets. Files that have no row are never touched.
 
 Clips give way to everything else: `min_free_bytes` of the disk are left to the store. Below that the oldest clips are
-deleted, and when none is left no clip is begun until there is room again. Events are not concerned.
+deleted, and when none is left no clip is begun until there is room again. Events are not concerned. Ordinary footage,
+which is logged for the night shift, gives way to the clips of events: it goes first, and never makes one of them go.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import ParamSpec, TypeVar
 from streamspike.clock import Clock
 from streamspike.config import ClipConfig, StoreConfig
 from streamspike.errors import SinkError, StoreError
-from streamspike.outputs.clip_table import Clip
+from streamspike.outputs.clip_table import Clip, ClipKind
 from streamspike.outputs.recorder import Recorder
 from streamspike.outputs.retention import choose_expired
 
@@ -51,6 +52,7 @@ class ClipCounts:
     """For the metrics. All cameras together; written on the loop."""
 
     num_written: int = 0
+    """Of both kinds."""
     num_bytes_written: int = 0
     num_shortened: Counter[str] = field(default_factory=Counter)
     """Clips that are whole files but end before their time, by reason: bound (max_clip_seconds), connection (lost),
@@ -58,6 +60,9 @@ class ClipCounts:
     at once), disk_full, end (of the file or the run)."""
     num_lost: Counter[str] = field(default_factory=Counter)
     """Events without a clip, by reason: disk_full, failed (cannot be written), nothing (the ring held no picture)."""
+    num_ordinary_dropped: Counter[str] = field(default_factory=Counter)
+    """Stretches of ordinary footage that were drawn and not kept, by reason: event (one came too near), or one of those
+    for which a clip is shortened or lost."""
     num_deleted: Counter[str] = field(default_factory=Counter)
     """By reason: age, bytes, disk_full."""
     held_bytes: int = 0
@@ -124,12 +129,12 @@ class ClipArchive:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: function(*args, **kwargs))
 
-    async def reserve(self, event_id: str) -> Path | None:
-        """Where to write the clip of an event until it is whole; None, and counted, while there is no room."""
-        if not await self.has_room():
-            self.counts.num_lost["disk_full"] += 1
+    async def reserve(self, clip_id: str, kind: ClipKind = "event") -> Path | None:
+        """Where to write a clip until it is whole; None, and counted, while there is no room."""
+        if not await self.has_room(kind):
+            self._lost(kind)["disk_full"] += 1
             return None
-        return self.folder / f"{name_clip(event_id)}.{os.getpid()}.part"
+        return self.folder / f"{name_clip(clip_id)}.{os.getpid()}.part"
 
     async def keep(self, part: Path, clip: Clip) -> None:
         """Give a whole file its name and its row, then delete what is too much now."""
@@ -137,38 +142,43 @@ class ClipArchive:
             await self._recorder.run(self._recorder.store.clips.record, clip)
             await self.run(os.replace, part, self._path_of(clip))
         except (OSError, StoreError) as error:
-            await self.discard(part, error)
+            await self.discard(part, error, clip.kind)
             await self._forget(clip)
             return
         self.counts.num_written += 1
         self.counts.num_bytes_written += clip.num_bytes
-        try:
-            await self._recorder.run(self._recorder.store.announce_clip, clip, self._clock.now())
-        except StoreError as error:  # the clip is there and the page finds it
-            log.error("the clip of %s is not announced: %s", clip.event_id, error)
+        if clip.kind == "event":
+            try:
+                await self._recorder.run(self._recorder.store.announce_clip, clip, self._clock.now())
+            except StoreError as error:  # the clip is there and the page finds it
+                log.error("the clip of %s is not announced: %s", clip.event_id, error)
         await self.make_room()
 
-    async def discard(self, part: Path, error: Exception | None) -> None:
+    async def discard(
+        self, part: Path, error: Exception | None, kind: ClipKind = "event", reason: str = "nothing"
+    ) -> None:
         """Delete a file that did not become a clip, and count why.
 
         Args:
-            error: None when there was nothing to write.
+            error: what went wrong; None when nothing did, and `reason` says why there is no clip.
         """
         if error is None:
-            reason = "nothing"
+            pass
         elif isinstance(error, OSError) and error.errno in DISK_FULL:
             reason = "disk_full"
         else:
             reason = "failed"
         if error is not None:
             log.error("no clip %s: %s", part.name.partition(".mp4")[0], error)
-        self.counts.num_lost[reason] += 1
+        self._lost(kind)[reason] += 1
         num_bytes = await self.run(_delete, part)
-        if reason == "disk_full":  # a quota, or others who write: the next clip needs as much
+        if reason == "disk_full" and kind == "event":  # a quota, or others who write: the next clip needs as much
             await self.make_room(num_bytes)
 
-    async def has_room(self) -> bool:
-        """Whether clips may grow; makes room when there is none. Cheap, for everybody who writes."""
+    async def has_room(self, kind: ClipKind = "event") -> bool:
+        """Whether clips may grow; makes room for those of events. Cheap, for everybody who writes."""
+        if kind == "ordinary":
+            return not self.counts.paused and await self._measure_missing() <= 0
         if self.counts.paused or await self._measure_missing() > 0:
             await self.make_room()
         return not self.counts.paused
@@ -227,6 +237,9 @@ class ClipArchive:
             await self._recorder.run(self._recorder.store.clips.forget, clip.event_id)
         except StoreError as error:  # its file is gone, and the next start will see that
             log.error("the row of a deleted clip stays: %s", error)
+
+    def _lost(self, kind: ClipKind) -> Counter[str]:
+        return self.counts.num_lost if kind == "event" else self.counts.num_ordinary_dropped
 
     def _pause(self, paused: bool) -> None:
         if paused and not self.counts.paused:

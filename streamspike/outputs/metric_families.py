@@ -249,6 +249,13 @@ CLIPS = (
         ("bound", "connection", "gap", "picture", "crowded", "disk_full", "paused", "end"),
     ),
     Family("num_lost", "clips_lost_total", "Events without a clip.", REASON, ("disk_full", "failed", "nothing")),
+    Family(
+        "num_ordinary_dropped",
+        "ordinary_clips_dropped_total",
+        "Stretches of ordinary footage that were drawn and not kept.",
+        REASON,
+        ("event", "connection", "gap", "picture", "disk_full", "paused", "end", "failed", "nothing"),
+    ),
     Family("num_deleted", "clips_deleted_total", "Clips deleted.", REASON, ("age", "bytes", "disk_full")),
     Family("held_bytes", "clip_bytes", "Bytes of all clips."),
     Family("paused", "clips_paused", "1 while the disk is full and no clip is begun."),

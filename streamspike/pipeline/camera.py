@@ -63,6 +63,7 @@ class CameraPipeline:
             ConfigError: its scorer is only for finished videos.
         """
         self.camera_id = camera.id
+        self.refine = camera.refine
         self.stats = CameraStats()
         self.num_scored = 0
         self.events = EventTracker(camera.id, config.events, camera.alerts_per_day)
@@ -82,7 +83,8 @@ class CameraPipeline:
         self._ring = ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
         opener = make_opener(camera, config.ingest, config.segment, clock, self.stats, ring)
         self._is_live = opener.is_live
-        self._clips = CameraClips(ring, archive, config.clips, is_patient=not opener.is_live)
+        ordinary_of = camera.id if camera.refine else None
+        self._clips = CameraClips(ring, archive, config.clips, is_patient=not opener.is_live, ordinary_of=ordinary_of)
         self.keyframes = CameraKeyframes(camera.id, config.keyframes, config.store.keyframe_width_px, sinks)
         self._reader = CameraReader(
             camera,

@@ -1,4 +1,4 @@
-"""One clip as it grows: from the ring of a camera into a file, piece by piece, until the event is over.
+"""One clip as it grows: from the ring of a camera into a file, piece by piece, until all that is wanted has come.
 
     ring        [ . . . . sync . . . . . . . . . . . . . . . ]   the last seconds, also of lost connections
     clip                  |<- pre ->onset .... end<- post ->|
@@ -11,6 +11,7 @@ before it was taken ends the clip; a gap would look like a jump of the camera.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,13 +19,38 @@ from streamspike.config import ClipConfig
 from streamspike.core import Event, Frame, Segment
 from streamspike.ingest.clip_file import EncodedFile, PacketFile, TranscodedFile, open_packet_file
 from streamspike.ingest.ring import Footage, Packet, Ring
-from streamspike.outputs.clip_table import Clip
+from streamspike.outputs.clip_table import Clip, ClipKind
 from streamspike.outputs.clips import name_clip
 
 Outcome = Literal["", "whole", "bound", "gap", "picture"]
 
 REORDER_SECONDS = 2.0
 """Packets are asked for from so long before the last one: those with B-frames are not in the order of their times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a clip is to show."""
+
+    clip_id: str
+    """Of its event; of ordinary footage, its own."""
+    camera_id: str
+    kind: ClipKind
+    start_at: float
+    """UTC; the clip begins at the sync frame at or before it."""
+    max_seconds: float
+    end_at: float = math.inf
+    """UTC; infinite while nobody knows."""
+    post_seconds: float = 0.0
+    """Goes on for so long after its end."""
+
+
+def want_event(event: Event, config: ClipConfig) -> Wanted:
+    """The clip of an event that has just started."""
+    start_at = event.onset_at - config.pre_seconds
+    return Wanted(
+        event.event_id, event.camera_id, "event", start_at, config.max_clip_seconds, post_seconds=config.post_seconds
+    )
 
 
 class Recording:
@@ -36,32 +62,28 @@ class Recording:
     def __init__(
         self,
         ring: Ring,
-        event: Event,
+        wanted: Wanted,
         segment: Segment,
         part: Path,
-        config: ClipConfig,
         not_before_seconds: float = -math.inf,
     ) -> None:
         """
         Args:
-            event: as it started; it sets the names.
-            segment: the one that was seen last then; it says how stream time and UTC belong together.
+            segment: one of the connection; it says how stream time and UTC belong together.
             part: the file to write.
             not_before_seconds: stream time before which nothing may be kept, because the camera was paused.
         """
-        self.event_id = event.event_id
+        self.wanted = wanted
         self.epoch = segment.epoch
         self.part = part
         self.outcome: Outcome = ""
         """Why there is nothing more to take; empty while there may be."""
         self._ring = ring
-        self._event = event
         self._segment = segment
-        self._config = config
         self._utc_offset = segment.started_at - segment.start_seconds  # UTC of stream time 0
         self._not_before_seconds = not_before_seconds
-        self._start_seconds = max(event.onset_at - self._utc_offset - config.pre_seconds, not_before_seconds)
-        self._until_seconds = math.inf
+        self._start_seconds = max(wanted.start_at - self._utc_offset, not_before_seconds)
+        self._until_seconds = wanted.end_at + wanted.post_seconds - self._utc_offset
         self._file: PacketFile | TranscodedFile | EncodedFile | None = None
         self._first_seconds = 0.0
         self._last_packet: Packet | None = None
@@ -69,8 +91,8 @@ class Recording:
         self._footage: Footage | None = None  # the first, for its header
 
     def end(self, end_at: float) -> None:
-        """The event ended at `end_at`, UTC. Any thread."""
-        self._until_seconds = end_at - self._utc_offset + self._config.post_seconds
+        """What is wanted ended at `end_at`, UTC. Any thread."""
+        self._until_seconds = end_at + self.wanted.post_seconds - self._utc_offset
 
     def advance(self) -> bool:
         """Write what has come since the last time. True when the clip is complete: `outcome` says why."""
@@ -88,13 +110,14 @@ class Recording:
             return None
         self._file.close()
         return Clip(
-            event_id=self.event_id,
-            camera_id=self._event.camera_id,
-            file_name=name_clip(self.event_id),
+            event_id=self.wanted.clip_id,
+            camera_id=self.wanted.camera_id,
+            file_name=name_clip(self.wanted.clip_id),
             started_at=self._utc_offset + self._first_seconds,
             seconds=self._file.seconds,
             num_bytes=self.part.stat().st_size,
             codec=self._file.codec,
+            kind=self.wanted.kind,
         )
 
     def abandon(self) -> None:
@@ -172,6 +195,6 @@ class Recording:
     def _is_over(self, seconds: float) -> bool:
         if seconds >= self._until_seconds:
             self.outcome = "whole"
-        elif seconds - self._first_seconds >= self._config.max_clip_seconds:
+        elif seconds - self._first_seconds >= self.wanted.max_seconds:
             self.outcome = "bound"
         return self.outcome != ""

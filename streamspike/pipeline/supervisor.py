@@ -165,8 +165,9 @@ class Supervisor:
         self._tasks[camera.camera_id] = self._group.create_task(camera.run(), name=name)
 
     async def _recall(self, camera: CameraPipeline) -> None:
-        """What it learned and what was commanded of it in an earlier run."""
+        """What it learned and what was commanded of it in an earlier run; whether models may learn from it is noted."""
         store = self._recorder.store
+        await self._recorder.run(store.save_refine, camera.camera_id, camera.refine)
         learned = await self._recorder.run(store.load_threshold, camera.camera_id)
         if learned is not None:
             camera.events.calibrator.restore(learned)

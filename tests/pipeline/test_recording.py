@@ -11,7 +11,7 @@ import pytest
 from streamspike.config import ClipConfig
 from streamspike.core import Event, Frame, Segment
 from streamspike.ingest.ring import Footage, Packet, Ring
-from streamspike.pipeline.recording import Recording
+from streamspike.pipeline.recording import Recording, want_event
 from streamspike.stats import CameraStats
 from tests.support.clips import paint
 from tests.support.footage import B_FRAMES, FPS, HEIGHT, OPEN_GROUPS, WIDTH, fill_ring, play, take_footage, write_movie
@@ -33,7 +33,7 @@ def event_at(segment: Segment) -> Event:
 
 
 def record(ring: Ring, part: Path, segment: Segment, config: ClipConfig = AROUND) -> Recording:
-    return Recording(ring, event_at(segment), segment, part, config)
+    return Recording(ring, want_event(event_at(segment), config), segment, part)
 
 
 def add(ring: Ring, footage: Footage, packets: Sequence[Packet]) -> None:
@@ -168,7 +168,7 @@ def test_what_was_before_the_end_of_a_pause_is_in_no_clip(tmp_path: Path, ring: 
     footage = take_footage(write_movie(tmp_path / "a.mp4", num_frames=60, options={"bf": "0"}))
     add(ring, footage, footage.packets[:29])
     segment = make_segment(2.5)
-    recording = Recording(ring, event_at(segment), segment, part, AROUND, not_before_seconds=2.3)
+    recording = Recording(ring, want_event(event_at(segment), AROUND), segment, part, not_before_seconds=2.3)
     assert not recording.advance() and not part.exists(), "it begins with a sync frame, and the only one is hidden"
     add(ring, footage, footage.packets[29:])
     recording.end(NOON + 4.0)
@@ -179,7 +179,8 @@ def test_what_was_before_the_end_of_a_pause_is_in_no_clip(tmp_path: Path, ring: 
 def test_an_event_may_have_begun_before_the_segment_that_tells_of_it(tmp_path: Path, ring: Ring, part: Path) -> None:
     fill_ring(ring, write_movie(tmp_path / "a.mp4", num_frames=60, options={"bf": "0"}))
     segment = make_segment(5.0)
-    recording = Recording(ring, replace(event_at(segment), onset_at=NOON + 3.0), segment, part, AROUND)
+    event = replace(event_at(segment), onset_at=NOON + 3.0)
+    recording = Recording(ring, want_event(event, AROUND), segment, part)
     recording.end(NOON + 5.0)
     assert recording.advance()
     clip = recording.close()

@@ -37,6 +37,7 @@ QUICK = {
         "quiet_segments": 2,
         "cooldown_seconds": 0.0,
     },
+    "clips": {"ordinary_per_hour": 0},  # drawn by the clock on the wall, they would come and go
 }
 
 
