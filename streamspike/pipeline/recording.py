@@ -140,6 +140,8 @@ class Recording:
         # Frames do not say of which connection they are, but one of ours does for all of them.
         if any(frame is self._segment.frames[-1] for frame in frames):
             frames = tuple(frame for frame in frames if frame.stream_seconds >= self._start_seconds)
+            if not frames:
+                return  # they are still to come
             self._file = EncodedFile(self.part)
             self._first_seconds = frames[0].stream_seconds
             self._write_frames(frames)

@@ -167,6 +167,17 @@ async def test_a_full_disk_costs_the_oldest_clips_then_clips_pause_then_they_go_
     assert len(spoken) == 2 and "less than 300 bytes left" in spoken[0] and "clips go on" in spoken[1]
 
 
+async def test_ordinary_footage_never_makes_the_clip_of_an_event_go(tmp_path: Path, recorder: Recorder) -> None:
+    disk = Disk(1000)
+    async with make_archive(recorder, tmp_path / "clips", disk, min_free_bytes=300) as archive:
+        for number in range(7):
+            await add_clip(archive, number)
+        (archive.folder / "others.bin").write_bytes(bytes(50))
+        assert await archive.reserve("door-ordinary", "ordinary") is None
+        assert archive.counts.num_ordinary_dropped == {"disk_full": 1} and not archive.counts.num_lost
+        assert not archive.counts.num_deleted and len(await rows(recorder)) == 7
+
+
 async def test_events_are_written_while_clips_cannot_be(tmp_path: Path, recorder: Recorder) -> None:
     async with make_archive(recorder, tmp_path / "clips", Disk(0), min_free_bytes=1) as archive:
         for number in range(20):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,21 @@ def test_what_went_for_its_age_counts_for_the_room_on_the_disk() -> None:
     clips = make_clips((20, 100), (4, 50), (3, 100), (2, 100))
     expired = choose_expired(clips, NOW, 14.0, PLENTY, missing_bytes=130)
     assert names(expired) == [("door-0", "age"), ("door-1", "disk_full")]
+
+
+def test_ordinary_footage_goes_before_that_of_events_and_age_before_both() -> None:
+    clips = make_clips((20, 100), (5, 100), (4, 100), (3, 100), (2, 100))
+    clips = [replace(clip, kind="ordinary") if number in (2, 4) else clip for number, clip in enumerate(clips)]
+    assert names(choose_expired(clips, NOW, 14.0, 100)) == [
+        ("door-0", "age"),
+        ("door-2", "bytes"),
+        ("door-4", "bytes"),
+        ("door-1", "bytes"),
+    ]
+    assert names(choose_expired(clips, NOW, 30.0, PLENTY, missing_bytes=150)) == [
+        ("door-2", "disk_full"),
+        ("door-4", "disk_full"),
+    ]
 
 
 @given(
