@@ -268,7 +268,7 @@ def plot_run(config: Config, camera_id: str, picture_path: Path, title: str) -> 
         if not observations:
             return False
         events = store.events(camera_id)
-        keyframes = [keyframe for event in events for keyframe in store.keyframes(event.event_id)]
+        keyframes = [keyframe for event in events for keyframe in store.keyframes.of_event(event.event_id)]
     finally:
         store.close()
     levels = [observation.threshold_nats for observation in observations]

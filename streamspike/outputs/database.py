@@ -15,7 +15,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
 """The models of motion, before version 5 said what is motion."""
 
@@ -63,6 +63,10 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     5: (
         "ALTER TABLE clips ADD COLUMN kind TEXT NOT NULL DEFAULT 'event' CHECK (kind IN ('event', 'ordinary'))",
         "ALTER TABLE cameras ADD COLUMN refine INTEGER NOT NULL DEFAULT 1 CHECK (refine IN (0, 1))",
+    ),
+    6: (
+        "ALTER TABLE keyframes ADD COLUMN surprise_nats REAL",
+        "ALTER TABLE keyframes ADD COLUMN saw TEXT NOT NULL DEFAULT ''",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

@@ -11,7 +11,15 @@ JPEG_QUALITY = 85
 
 
 def encode_keyframe(
-    pixels: Pixels, *, camera_id: str, event_id: str, index: int, taken_at: float, max_width_px: int
+    pixels: Pixels,
+    *,
+    camera_id: str,
+    event_id: str,
+    index: int,
+    taken_at: float,
+    max_width_px: int,
+    surprise_nats: float | None = None,
+    saw: str = "",
 ) -> Keyframe:
     """Scale down, never up, and compress.
 
@@ -22,6 +30,8 @@ def encode_keyframe(
         index: of the frame within the event.
         taken_at: UTC.
         max_width_px: wider pictures are scaled down, at the same aspect.
+        surprise_nats: of its segment; None when it was not chosen by it.
+        saw: the caption of its segment.
 
     Raises:
         ValueError: not a picture.
@@ -38,7 +48,7 @@ def encode_keyframe(
     encoded, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not encoded:
         raise ValueError(f"cannot be written as JPEG: {pixels.shape = }")
-    return Keyframe(camera_id, event_id, index, taken_at, width_px, height_px, jpeg.tobytes())
+    return Keyframe(camera_id, event_id, index, taken_at, width_px, height_px, jpeg.tobytes(), surprise_nats, saw)
 
 
 def decode_keyframe(keyframe: Keyframe) -> Pixels:

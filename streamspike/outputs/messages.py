@@ -127,12 +127,14 @@ def clip_payload(event_id: str, camera_id: str, seconds: float, num_bytes: int, 
 def keyframe_properties(keyframe: Keyframe) -> tuple[tuple[str, str], ...]:
     """The metadata of a picture, as user properties of MQTT 5; all values are text.
 
-    Without an event it was chosen under the hourly budget, or is a snapshot that somebody asked for.
+    Without an event it was chosen under the hourly budget; without a surprise it is a snapshot that somebody asked for.
     """
     event = (("event", keyframe.event_id), ("path", keyframe_path(keyframe.event_id, keyframe.index)))
+    surprise = "" if keyframe.surprise_nats is None else str(round(keyframe.surprise_nats, 4))
     return (
         ("camera", keyframe.camera_id),
         *(event if keyframe.event_id else ()),
+        *((("surprise_nats", surprise), ("saw", keyframe.saw)) if surprise else ()),
         ("index", str(keyframe.index)),
         ("taken_at", iso_utc(keyframe.taken_at)),
         ("width_px", str(keyframe.width_px)),

@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 6. A change gets a new version and a migration in database.py.
+-- Version 7. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -85,6 +85,8 @@ CREATE TABLE keyframes (
     width_px  INTEGER NOT NULL,
     height_px INTEGER NOT NULL,
     jpeg      BLOB NOT NULL,
+    surprise_nats REAL,                -- of its segment; NULL when it was not chosen by it, or before version 7
+    saw       TEXT NOT NULL DEFAULT '',  -- the caption of its segment
     UNIQUE (camera_id, event_id, number)
 ) STRICT;
 CREATE INDEX keyframes_by_time ON keyframes (camera_id, taken_at);
@@ -126,4 +128,4 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '6');
+INSERT INTO meta (key, value) VALUES ('schema_version', '7');

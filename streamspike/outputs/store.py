@@ -16,6 +16,7 @@ from streamspike.outputs import messages
 from streamspike.outputs.clip_table import Clip, ClipTable
 from streamspike.outputs.database import Database
 from streamspike.outputs.feedback import FeedbackTable
+from streamspike.outputs.keyframe_table import KeyframeTable
 from streamspike.outputs.outbox import Outbox
 from streamspike.outputs.topics import Topics
 
@@ -53,6 +54,7 @@ class Store:
         self.outbox = Outbox(self._database)
         self.clips = ClipTable(self._database)
         self.feedback = FeedbackTable(self._database)
+        self.keyframes = KeyframeTable(self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -140,12 +142,9 @@ class Store:
                 ),
             )
             if keyframe is not None:
-                self._insert_keyframe(keyframe)
+                self.keyframes.insert(keyframe)
             if self._topic is not None:
-                shown = self._database.query(
-                    "SELECT number FROM keyframes WHERE event_id = ? ORDER BY taken_at, number", (event.event_id,)
-                )
-                numbers = [row["number"] for row in shown]
+                numbers = [frame.number for frame in self.keyframes.list_of_event(event.event_id)]
                 has_clip = self.clips.find(event.event_id) is not None
                 payload = messages.event_payload(event, sequence, keyframes=numbers, has_clip=has_clip)
                 topic = Topics(self._topic).event(event.camera_id)
@@ -167,7 +166,7 @@ class Store:
         """Write one more frame chosen for an event or under the budget; the same number again replaces it."""
         with self._database.transaction():
             self._know(keyframe.camera_id)
-            self._insert_keyframe(keyframe)
+            self.keyframes.insert(keyframe)
 
     def record_state(self, camera_id: str, state: CameraState, reason: str, now: float) -> None:
         """Remember the state of a camera."""
@@ -281,22 +280,6 @@ class Store:
         )
         return None if value is None else float(value)
 
-    def keyframes(self, event_id: str) -> list[Keyframe]:
-        """Of one event, in the order they were taken."""
-        rows = self._database.query("SELECT * FROM keyframes WHERE event_id = ? ORDER BY taken_at, number", (event_id,))
-        return [_keyframe(row) for row in rows]
-
-    def budgeted_keyframes(
-        self, camera_id: str, start_at: float = 0.0, end_at: float = 1e18, limit: int = 200
-    ) -> list[Keyframe]:
-        """Of a camera, chosen under the hourly budget and taken in [start_at, end_at); the newest, oldest first."""
-        rows = self._database.query(
-            "SELECT * FROM keyframes WHERE camera_id = ? AND event_id = '' AND taken_at >= ? AND taken_at < ?"
-            " ORDER BY taken_at DESC LIMIT ?",
-            (camera_id, start_at, end_at, limit),
-        )
-        return [_keyframe(row) for row in reversed(rows)]
-
     def prune(self, now: float, keep_days: float, limit: int = PRUNE_ROWS) -> int:
         """Delete observations and budgeted keyframes older than `keep_days`, and what the outbox has delivered.
 
@@ -321,22 +304,6 @@ class Store:
     def _know(self, camera_id: str) -> None:
         self._database.execute("INSERT OR IGNORE INTO cameras (id) VALUES (?)", (camera_id,))
 
-    def _insert_keyframe(self, keyframe: Keyframe) -> None:
-        self._database.execute(
-            "INSERT INTO keyframes (camera_id, event_id, number, taken_at, width_px, height_px, jpeg)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET taken_at = excluded.taken_at,"
-            " width_px = excluded.width_px, height_px = excluded.height_px, jpeg = excluded.jpeg",
-            (
-                keyframe.camera_id,
-                keyframe.event_id,
-                keyframe.index,
-                keyframe.taken_at,
-                keyframe.width_px,
-                keyframe.height_px,
-                keyframe.jpeg,
-            ),
-        )
-
 
 def _observation(row: sqlite3.Row) -> Observation:
     beliefs = json.loads(row["beliefs"])
@@ -360,18 +327,6 @@ def _observation(row: sqlite3.Row) -> Observation:
         p_value=row["p_value"],
         threshold_nats=row["threshold_nats"],
         kind=EventKind(row["kind"]),
-    )
-
-
-def _keyframe(row: sqlite3.Row) -> Keyframe:
-    return Keyframe(
-        row["camera_id"],
-        row["event_id"],
-        row["number"],
-        row["taken_at"],
-        row["width_px"],
-        row["height_px"],
-        row["jpeg"],
     )
 
 

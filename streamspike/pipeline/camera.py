@@ -304,6 +304,8 @@ class CameraPipeline:
             index=event.revision,
             taken_at=frame.arrived_at,
             max_width_px=self._config.store.keyframe_width_px,
+            surprise_nats=event.surprise_nats,
+            saw=event.saw,
         )
 
     def _hear_reader(self, state: CameraState, reason: str) -> None:

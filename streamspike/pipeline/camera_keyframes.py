@@ -70,7 +70,7 @@ class CameraKeyframes:
         frame = segment.frames[-1]
         # A clock that was set back, or a file that starts again, must not make time run back here.
         self._now = max(self._now, frame.arrived_at)
-        picture = await asyncio.to_thread(self._take, frame, self._now, observation.surprise_nats)
+        picture = await asyncio.to_thread(self._take, frame, self._now, observation)
         await self._tell(self._selector.offer(picture))
 
     async def finish(self) -> None:
@@ -78,7 +78,7 @@ class CameraKeyframes:
         if self._selector is not None:
             await self._tell(self._selector.flush())
 
-    def _take(self, frame: Frame, at_seconds: float, surprise_nats: float) -> _Picture:
+    def _take(self, frame: Frame, at_seconds: float, observation: Observation) -> _Picture:
         keyframe = encode_keyframe(
             frame.pixels,
             camera_id=self._camera_id,
@@ -86,8 +86,10 @@ class CameraKeyframes:
             index=round(frame.arrived_at * 1000),
             taken_at=frame.arrived_at,
             max_width_px=self._width_px,
+            surprise_nats=observation.surprise_nats,
+            saw=observation.caption,
         )
-        return _Picture(at_seconds, surprise_nats, len(keyframe.jpeg), sign(frame.pixels), keyframe)
+        return _Picture(at_seconds, observation.surprise_nats, len(keyframe.jpeg), sign(frame.pixels), keyframe)
 
     async def _tell(self, chosen: Sequence[Candidate]) -> None:
         for picture in chosen:

@@ -113,5 +113,7 @@ class VideoScorer:
                 index=event.revision,
                 taken_at=segment.frames[-1].arrived_at,
                 max_width_px=self._config.store.keyframe_width_px,
+                surprise_nats=event.surprise_nats,
+                saw=event.saw,
             )
         return Scored(observation, score_of(scorer, observation), event, keyframe)

@@ -92,7 +92,7 @@ def test_events_keep_every_revision_and_report_the_newest(path: Path) -> None:
     assert store.revisions(event.event_id) == [event, update, end_of(update)]
     assert store.events() == [end_of(update), make_event(7, "yard")]
     assert store.events("yard") == store.open_events() == [make_event(7, "yard")]
-    assert store.keyframes(make_event(7, "yard").event_id) == [make_keyframe(make_event(7, "yard"))]
+    assert store.keyframes.of_event(make_event(7, "yard").event_id) == [make_keyframe(make_event(7, "yard"))]
     store.close()
 
 
@@ -121,7 +121,7 @@ def test_event_that_cannot_be_queued_is_not_half_written(path: Path) -> None:
     store._database.execute("DROP TABLE outbox")
     with pytest.raises(StoreError):
         store.record_event(make_event(), make_keyframe(make_event()), NOON)
-    assert store.events() == [] and store.keyframes(make_event().event_id) == []
+    assert store.events() == [] and store.keyframes.of_event(make_event().event_id) == []
     assert store.cameras() == []
     store.close()
 
@@ -152,7 +152,7 @@ def test_prune_deletes_old_observations_and_sent_messages_but_no_event(path: Pat
     assert store._database.query_value("SELECT count(*) FROM observations") == 6
     assert len(store.events()) == 2 and store.outbox.count_pending() == 1
     assert store._database.query_value("SELECT count(*) FROM outbox") == 1
-    assert store.keyframes(make_event().event_id) != []
+    assert store.keyframes.of_event(make_event().event_id) != []
     store.close()
 
 
@@ -254,7 +254,7 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     store = Store(path)
     assert [event.p_value for event in store.events()] == [1.0] * 3
     assert [event.kind for event in store.events()] == [EventKind.SURPRISE, EventKind.MOTION, EventKind.MOVED]
-    assert store.keyframes(keyframe.event_id) == [keyframe]
+    assert store.keyframes.of_event(keyframe.event_id) == [replace(keyframe, surprise_nats=None, saw="")]
     assert store.clips.list_oldest_first() == [] and store.kept_from_refine() == frozenset()
     ordinary = Clip("door-ordinary", "door", "door.mp4", NOON, 9.5, 1000, "h264", "ordinary")
     store.clips.record(ordinary)
@@ -310,7 +310,7 @@ def test_killed_in_the_middle_of_writing_loses_nothing_it_had_written(path: Path
     assert [event.onset_index for event in events][: len(seen)] == seen
     assert len(events) - len(seen) in (0, 1)  # one may have been committed and not said
     assert store.outbox.count_pending() == len(events)
-    assert all(len(store.keyframes(event.event_id)) == 1 for event in events)
+    assert all(len(store.keyframes.of_event(event.event_id)) == 1 for event in events)
     assert store.record_event(make_event(999_999), None, NOON)
     store.close()
 

@@ -124,13 +124,23 @@ async def test_the_keyframes_of_a_camera_come_to_the_store_and_those_of_its_even
     ):
         pipeline = CameraPipeline(config.cameras[0], config, inference, [recorder, sink], SystemClock())
         await pipeline.run()
-        stored = await recorder.run(recorder.store.budgeted_keyframes, "a")
+        assert await recorder.run(recorder.store.keyframes.budgeted, "a") == sink.pictures
+        stored = await recorder.run(recorder.store.keyframes.list_budgeted, "a")
         first, second = await recorder.run(recorder.store.events)
         # Of two pictures that look alike one is kept: bright segments look alike, and so do dark ones.
-        assert stored == sink.pictures and [picture.taken_at for picture in stored] == [1001.125, 1001.375]
+        assert [frame.taken_at for frame in stored] == [1001.375, 1001.125], "newest first"
+        assert [(frame.number, frame.surprise_nats, frame.saw) for frame in reversed(stored)] == [
+            (picture.index, picture.surprise_nats, picture.saw) for picture in sink.pictures
+        ]
+        by_index = {observation.index: observation for observation in sink.observations}
+        assert stored[1].surprise_nats == by_index[4].surprise_nats > 2.0 and stored[1].saw == by_index[4].caption
+        assert recorder.store.keyframes.jpeg("", stored[0].number, "a") == sink.pictures[-1].jpeg
+        assert recorder.store.keyframes.jpeg("", stored[0].number, "b") is None
+        [oldest] = await recorder.run(recorder.store.keyframes.list_budgeted, "a", stored[0].number)
+        assert oldest == stored[1]
         assert recorder.counts.num_keyframes == 2 == pipeline.keyframes.counts.kept
         for event in (first, second):
-            own = await recorder.run(recorder.store.keyframes, event.event_id)
+            own = await recorder.run(recorder.store.keyframes.of_event, event.event_id)
             assert [keyframe.index for keyframe in own] == [0]
 
 
@@ -160,7 +170,7 @@ async def test_old_keyframes_of_the_budget_go_with_the_observations_and_those_of
             await recorder.run(recorder.store.record_keyframe, keyframe)
         await recorder.run(recorder.store.record_keyframe, replace(old, event_id="", camera_id="yard"))
         await recorder.prune(14.0)
-        kept = await recorder.run(recorder.store.budgeted_keyframes, "door")
-        assert [keyframe.index for keyframe in kept] == [1]
-        assert await recorder.run(recorder.store.keyframes, event.event_id) == [old]
-        assert await recorder.run(recorder.store.budgeted_keyframes, "yard") == []
+        kept = await recorder.run(recorder.store.keyframes.list_budgeted, "door")
+        assert [frame.number for frame in kept] == [1]
+        assert await recorder.run(recorder.store.keyframes.of_event, event.event_id) == [old]
+        assert await recorder.run(recorder.store.keyframes.list_budgeted, "yard") == []

@@ -90,7 +90,7 @@ class Witness(RecordingSink):
 
     async def alert(self, event: Event, keyframe: Keyframe | None) -> None:
         written = await self._recorder.run(self._recorder.store.revisions, event.event_id)
-        frames = await self._recorder.run(self._recorder.store.keyframes, event.event_id)
+        frames = await self._recorder.run(self._recorder.store.keyframes.of_event, event.event_id)
         if event not in written or (keyframe is not None and keyframe not in frames):
             self.unwritten.append(event)
         await super().alert(event, keyframe)

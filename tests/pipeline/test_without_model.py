@@ -62,7 +62,7 @@ async def test_a_live_camera_is_scored_and_stored_without_a_model(
         (camera,) = supervisor.cameras
         stored = recorder.store.observations("a", 0.0, 1e12)
         events = recorder.store.events("a")
-        assert [recorder.store.keyframes(event.event_id) != [] for event in events] == [True]
+        assert [recorder.store.keyframes.of_event(event.event_id) != [] for event in events] == [True]
     assert camera.num_scored == len(stored) == len(sink.observations) >= 20
     assert {observation.model for observation in stored} == {scorer}
     assert all(observation.hypotheses == () for observation in stored)

@@ -57,4 +57,6 @@ def end_of(event: Event, seconds: float = 3.0) -> Event:
 
 
 def make_keyframe(event: Event, jpeg: bytes = b"\xff\xd8jpeg", index: int = 0) -> Keyframe:
-    return Keyframe(event.camera_id, event.event_id, index, event.peak_at, 480, 270, jpeg)
+    return Keyframe(
+        event.camera_id, event.event_id, index, event.peak_at, 480, 270, jpeg, event.surprise_nats, event.saw
+    )

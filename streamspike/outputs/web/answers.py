@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from streamspike.core import Event, Observation
 from streamspike.outputs import messages
 from streamspike.outputs.clip_table import Clip
+from streamspike.outputs.keyframe_table import StoredFrame
 from streamspike.outputs.messages import iso_utc
-from streamspike.outputs.web.archive import StoredFrame
 
 MAX_BELIEFS = 8
 """Hypotheses of an observation that are sent to pages, the most likely before or after."""

@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from streamspike.core import Event, Observation
 from streamspike.outputs.database import Database, Value
+from streamspike.outputs.keyframe_table import StoredFrame
 from streamspike.outputs.store import Store
 
 P = ParamSpec("P")
@@ -25,17 +26,6 @@ TEXTS = "saw || " + " || ".join(
     for column in ("expected", "believed")
 )
 """Of an event: what was seen, and every hypothesis without its probability."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFrame:
-    """One keyframe without its bytes."""
-
-    number: int
-    taken_at: float
-    """UTC."""
-    width_px: int
-    height_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +83,12 @@ class Archive:
 
     def find(self, event_id: str) -> tuple[list[Event], list[StoredFrame]]:
         """All revisions of an event and all its pictures, in order; nothing when there is no such event."""
-        return self.store.revisions(event_id), self._frames(event_id)
-
-    def picture(self, event_id: str, number: int) -> bytes | None:
-        """The JPEG of one keyframe."""
-        jpeg = self._database.query_value(
-            "SELECT jpeg FROM keyframes WHERE event_id = ? AND number = ?", (event_id, number)
-        )
-        return None if jpeg is None else bytes(jpeg)
+        return self.store.revisions(event_id), self.store.keyframes.list_of_event(event_id)
 
     def observations(self, camera_id: str, start_at: float, end_at: float, limit: int) -> list[Observation]:
         """As `Store.observations`."""
         return self.store.observations(camera_id, start_at, end_at, limit)
 
     def _found(self, event_id: str) -> Found:
-        frames = self._frames(event_id)
+        frames = self.store.keyframes.list_of_event(event_id)
         return Found(self.store.revisions(event_id)[-1], frames[-1] if frames else None)
-
-    def _frames(self, event_id: str) -> list[StoredFrame]:
-        rows = self._database.query(
-            "SELECT number, taken_at, width_px, height_px FROM keyframes WHERE event_id = ? ORDER BY taken_at, number",
-            (event_id,),
-        )
-        return [StoredFrame(row["number"], row["taken_at"], row["width_px"], row["height_px"]) for row in rows]

@@ -149,7 +149,7 @@ class Handlers:
 
     async def show_keyframe(self, request: Request) -> Response:
         number = min(request.path_params["number"], 2**31)  # more than the database can hold would be an error there
-        jpeg = await self._archive.run(self._archive.picture, asked.read_id(request, "event_id"), number)
+        jpeg = await self._archive.run(self._archive.store.keyframes.jpeg, asked.read_id(request, "event_id"), number)
         if jpeg is None:
             raise Mistaken(404, "there is no such keyframe")
         return Response(jpeg, media_type="image/jpeg", headers=KEPT)
