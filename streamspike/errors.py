@@ -11,7 +11,8 @@ StreamspikeError             1
 |   |-- BrokerError          7
 |   `-- StoreError           8
 |-- WorldError               9   a simulated camera was asked for something it does not know
-`-- DatasetError            10   a data set of labelled footage is missing or laid out differently
+|-- DatasetError            10   a data set of labelled footage is missing or laid out differently
+`-- AdapterRefused          11   an adapter may not serve: its data, its measurements or the registry speak against it
 
 2 is the command line's own (bad usage); 130 is Ctrl-C before anything ran.
 """
@@ -71,3 +72,9 @@ class DatasetError(StreamspikeError):
     """The message says what is missing, where to get it and how to lay it out."""
 
     exit_code = 10
+
+
+class AdapterRefused(StreamspikeError):
+    """The message gives the reasons; what was in service still is."""
+
+    exit_code = 11
