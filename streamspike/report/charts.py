@@ -47,7 +47,7 @@ def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> M
             parts.append(tag("line", x1=x(figure["low"]), x2=x(figure["high"]), y1=y, y2=y, class_=f"bar {colour}"))
         parts.append(tag("circle", cx=x(figure["mean"]), cy=y, r=4.5, class_=f"dot {colour}"))
         parts.append(tag("text", f"{figure['mean']:.2f}", x=WIDTH - 50, y=y + 4, class_="value"))
-    return _svg(parts, height)
+    return svg(parts, height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def step_chart(lines: Sequence[Line], across: str, up: str, marks: Sequence[floa
         if path:
             path += f"H{x(marks[-1])}"
             parts.append(tag("path", d=path, class_=f"line c{line.colour % NUM_COLOURS}", fill="none"))
-    return Markup(_svg(parts, bottom + 42) + _legend({line.name: line.colour for line in lines}))
+    return Markup(svg(parts, bottom + 42) + _legend({line.name: line.colour for line in lines}))
 
 
 def reliability_chart(bins_by_name: Mapping[str, Sequence[Mapping[str, float]]]) -> Markup:
@@ -120,7 +120,7 @@ def reliability_chart(bins_by_name: Mapping[str, Sequence[Mapping[str, float]]])
             for one in bins
         ]
     return Markup(
-        _svg(parts, top + side + 42, left + side + 20)
+        svg(parts, top + side + 42, left + side + 20)
         + _legend({name: place for place, name in enumerate(bins_by_name)})
     )
 
@@ -143,7 +143,7 @@ def score_chart(
         tall = round((base - 4) * score / peak, 1)
         wide = max(x(end) - x(start) - 1, 0.5)
         parts.append(tag("rect", x=x(start) + 0.5, width=wide, y=base - tall, height=tall, class_="column"))
-    return _svg(parts, height)
+    return svg(parts, height)
 
 
 def _frame(left: float, right: float, y: Callable[[float], float], up: str) -> list[Markup]:
@@ -165,5 +165,6 @@ def _legend(colours: Mapping[str, int]) -> Markup:
     return tag("p", *entries, class_="legend")
 
 
-def _svg(parts: Sequence[Markup], height: float, width: float = WIDTH) -> Markup:
+def svg(parts: Sequence[Markup], height: float, width: float = WIDTH) -> Markup:
+    """A picture of so many units, which are pixels where there is room for them."""
     return tag("svg", *parts, viewBox=f"0 0 {width} {height}", role="img", style=f"max-width:{width}px")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable
 
@@ -54,3 +55,8 @@ def table(heads: Iterable[Content], rows: Iterable[Iterable[Content]]) -> Markup
         body.append(tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in others)))
     head = tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in heads)))
     return tag("div", tag("table", head, tag("tbody", *body)), class_="wide")
+
+
+def picture(jpeg: bytes, alt: str = "a frame") -> Markup:
+    """The picture itself, inside the page."""
+    return tag("img", src=f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}", alt=alt, loading="lazy")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from streamspike.config import Config
 from streamspike.report import page
 from streamspike.report.charts import Line, interval_chart, reliability_chart, score_chart, step_chart
 from streamspike.report.figures import show, show_number
-from streamspike.report.markup import Content, Markup, table, tag
+from streamspike.report.markup import Content, Markup, picture, table, tag
 
 ALARM_MARKS = (0.5, 1, 2, 5, 10, 30, 60, 200, 600)
 GROUPS = {
@@ -177,7 +176,7 @@ def _moment(moment: Moment) -> Markup:
     segment = moment.segment
     parts: list[Content] = [
         tag("p", f"{segment.start_seconds:.1f} s, {segment.score:.2f}: {moment.words}"),
-        tag("div", *map(_picture, moment.pictures), class_="frames"),
+        tag("div", *map(picture, moment.pictures), class_="frames"),
     ]
     if moment.truth is not None:
         likely = moment.truth.alternatives[0]
@@ -205,7 +204,3 @@ def _beliefs(hypotheses: Sequence[str], prior: Sequence[float], posterior: Seque
         numbers = [tag("span", f"{100 * value:.1f} %", class_="number") for value in (before, after)]
         cells += [tag("span", text), *numbers]
     return tag("div", *cells, class_="beliefs")
-
-
-def _picture(jpeg: bytes) -> Markup:
-    return tag("img", src=f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}", alt="a frame", loading="lazy")
