@@ -15,7 +15,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
 """The models of motion, before version 5 said what is motion."""
 
@@ -67,6 +67,22 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     6: (
         "ALTER TABLE keyframes ADD COLUMN surprise_nats REAL",
         "ALTER TABLE keyframes ADD COLUMN saw TEXT NOT NULL DEFAULT ''",
+    ),
+    7: (
+        """CREATE TABLE adapters (
+            name TEXT PRIMARY KEY, base TEXT NOT NULL, version TEXT NOT NULL, parent TEXT NOT NULL,
+            method TEXT NOT NULL, config TEXT NOT NULL, data_hash TEXT NOT NULL, metrics TEXT NOT NULL,
+            registered_at REAL NOT NULL, state TEXT NOT NULL DEFAULT 'candidate'
+            CHECK (state IN ('candidate', 'refused', 'promoted', 'retired')), accepted INTEGER
+            CHECK (accepted IN (0, 1)), against TEXT, reasons TEXT NOT NULL DEFAULT '[]', report_path TEXT,
+            changed_at REAL NOT NULL
+        ) STRICT""",
+        "CREATE UNIQUE INDEX adapter_in_service ON adapters (base) WHERE state = 'promoted'",
+        """CREATE TABLE promotions (
+            id INTEGER PRIMARY KEY, base TEXT NOT NULL, name TEXT REFERENCES adapters (name),
+            replaced TEXT REFERENCES adapters (name),
+            how TEXT NOT NULL CHECK (how IN ('gate', 'forced', 'rollback')), at REAL NOT NULL
+        ) STRICT""",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

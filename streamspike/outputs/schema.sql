@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 7. A change gets a new version and a migration in database.py.
+-- Version 8. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -128,4 +128,34 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (id) WHERE published_at IS NULL;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '7');
+-- LoRA adapters: where each came from, and what the gate said of it; their files lie in refine.folder.
+CREATE TABLE adapters (
+    name          TEXT PRIMARY KEY,
+    base          TEXT NOT NULL,       -- name and version of the model it belongs to
+    version       TEXT NOT NULL,       -- of its weights
+    parent        TEXT NOT NULL,       -- adapter that its training started from, '' for the base itself
+    method        TEXT NOT NULL,
+    config        TEXT NOT NULL,       -- JSON, of the training
+    data_hash     TEXT NOT NULL,
+    metrics       TEXT NOT NULL,       -- JSON
+    registered_at REAL NOT NULL,
+    state         TEXT NOT NULL DEFAULT 'candidate' CHECK (state IN ('candidate', 'refused', 'promoted', 'retired')),
+    accepted      INTEGER CHECK (accepted IN (0, 1)),  -- by the gate, NULL before it was asked
+    against       TEXT,                -- adapter it was compared with, '' for the base itself
+    reasons       TEXT NOT NULL DEFAULT '[]',  -- JSON: sentences
+    report_path   TEXT,
+    changed_at    REAL NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX adapter_in_service ON adapters (base) WHERE state = 'promoted';
+
+-- What was in service when; never deleted.
+CREATE TABLE promotions (
+    id       INTEGER PRIMARY KEY,
+    base     TEXT NOT NULL,
+    name     TEXT REFERENCES adapters (name),  -- NULL: the base itself
+    replaced TEXT REFERENCES adapters (name),
+    how      TEXT NOT NULL CHECK (how IN ('gate', 'forced', 'rollback')),
+    at       REAL NOT NULL
+) STRICT;
+
+INSERT INTO meta (key, value) VALUES ('schema_version', '8');

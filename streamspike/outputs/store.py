@@ -18,6 +18,7 @@ from streamspike.outputs.database import Database
 from streamspike.outputs.feedback import FeedbackTable
 from streamspike.outputs.keyframe_table import KeyframeTable
 from streamspike.outputs.outbox import Outbox
+from streamspike.outputs.registry import AdapterTable
 from streamspike.outputs.topics import Topics
 
 DAY_SECONDS = 86_400.0
@@ -54,6 +55,7 @@ class Store:
         self.outbox = Outbox(self._database)
         self.clips = ClipTable(self._database)
         self.feedback = FeedbackTable(self._database)
+        self.adapters = AdapterTable(self._database)
         self.keyframes = KeyframeTable(self._database)
 
     def close(self) -> None:
