@@ -11,7 +11,7 @@ predicted. Loss and gradients are those of one row for each answer (tested).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ from streamspike.engine.forward import BlockFeatures, embed, encode_segments, jo
 from streamspike.engine.layout import Integers, Span, block_seconds, join_spans
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.tree import Booleans, TokenTree
+from streamspike.engine.vision import FrameSize
+
+Features = dict[tuple[int, ...], list[BlockFeatures]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,15 @@ class _Laid:
 class PackedRows:
     """Rows ready to be scored, more than once if need be: by the model and by its reference."""
 
-    def __init__(self, loaded: LoadedModel, rows: Sequence[LessonRow]) -> None:
-        """Encodes the frames; no segment twice, wherever it stands."""
+    def __init__(self, loaded: LoadedModel, rows: Sequence[LessonRow], known: Features | None = None) -> None:
+        """Encodes the frames; no segment twice, wherever it stands.
+
+        Args:
+            known: features of segments, by the ids of their frames; what is new is added. The caller keeps the frames.
+        """
         self._loaded = loaded
         self._laid = [_lay(loaded, row) for row in rows]
-        self._blocks = _encode(loaded, rows)
+        self._blocks = _encode(loaded, rows, {} if known is None else known)
 
     @property
     def num_tokens(self) -> int:
@@ -148,6 +155,25 @@ def answer_log_probs(loaded: LoadedModel, rows: Sequence[LessonRow]) -> list[lis
     return packed.split(packed.log_probs())
 
 
+def share_windows(
+    segments: Sequence[tuple[Pixels, ...]], asked: Iterable[tuple[int, Asked]], segment_seconds: float
+) -> list[LessonRow]:
+    """One row for all that is asked of windows with the same first segment.
+
+    Args:
+        asked: the number of the first segment of the window, and what is asked after it.
+    """
+    by_start: dict[int, list[Asked]] = {}
+    for start, each in asked:
+        by_start.setdefault(start, []).append(each)
+    return [
+        LessonRow(
+            tuple(segments[start : start + max(each.num_segments for each in group)]), tuple(group), segment_seconds
+        )
+        for start, group in by_start.items()
+    ]
+
+
 def portions(rows: Sequence[LessonRow], max_rows: int) -> Iterator[Sequence[LessonRow]]:
     """Runs of rows for one forward and backward each, so that memory is bounded whatever the number of rows."""
     for start in range(0, len(rows), max_rows):
@@ -181,15 +207,15 @@ def _lay(loaded: LoadedModel, row: LessonRow) -> _Laid:
     return _Laid(join_spans(spans), pending.token_ids, pending.positions, pending.sees, columns, targets, lengths)
 
 
-def _encode(loaded: LoadedModel, rows: Sequence[LessonRow]) -> list[BlockFeatures]:
-    """The frame blocks of all rows, in order; each distinct segment is encoded once, in one pass with its like."""
+def _encode(loaded: LoadedModel, rows: Sequence[LessonRow], known: Features) -> list[BlockFeatures]:
+    """The frame blocks of all rows, in order; what is not known is encoded, in one pass with its like."""
+    by_size: dict[FrameSize, Features] = {}
     wanted: dict[tuple[int, ...], tuple[Pixels, ...]] = {}
     for row in rows:
         wanted.update((tuple(map(id, segment)), segment) for segment in row.segments)
-    by_size: dict[Any, list[tuple[int, ...]]] = {}
     for key, segment in wanted.items():
-        by_size.setdefault(loaded.frames.frame_size(*segment[0].shape[:2]), []).append(key)
-    known: dict[tuple[int, ...], list[BlockFeatures]] = {}
+        if key not in known:
+            by_size.setdefault(loaded.frames.frame_size(*segment[0].shape[:2]), {})[key] = []
     with torch.no_grad():
         for size, keys in by_size.items():
             known |= zip(keys, encode_segments(loaded, [wanted[key] for key in keys], size), strict=True)

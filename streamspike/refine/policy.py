@@ -69,6 +69,7 @@ class Policy:
             raise ModelError(f"{loaded.name} has an adapter already; load the model again for another one")
         self.loaded = loaded
         self.settings = settings
+        self.checkpointing = False
         config = LoraConfig(
             r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=TARGETS
         )
@@ -104,13 +105,13 @@ class Policy:
             yield
 
     @contextmanager
-    def training(self, checkpointing: bool = False) -> Iterator[None]:
-        """Within it the language model drops out, and keeps only each layer's input if `checkpointing`; engines must
-        not be asked meanwhile."""
+    def training(self) -> Iterator[None]:
+        """Within it the language model drops out, and with `checkpointing` keeps only the input of each layer for the
+        backward pass, which then computes the rest again. Engines must not be asked meanwhile."""
         language_model = self.loaded.model.model.language_model
         # By hand: `gradient_checkpointing_enable` also hooks the embedding, which the engine asks without gradients.
         for layer in language_model.layers:
-            layer.gradient_checkpointing = checkpointing
+            layer.gradient_checkpointing = self.checkpointing
             layer._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
         language_model.train()
         try:

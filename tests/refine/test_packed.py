@@ -86,7 +86,8 @@ def test_checkpointing_costs_a_second_forward_and_changes_no_gradient(learner_mo
     hook = learner_model.model.model.language_model.layers[0].mlp.register_forward_pre_hook(count)
     gradients = []
     for checkpointing in (False, True):
-        with policy.training(checkpointing):
+        policy.checkpointing = checkpointing
+        with policy.training():
             packed.log_probs().sum().backward()  # type: ignore[no-untyped-call]
         gradients.append(gradient(policy))
     hook.remove()
