@@ -238,7 +238,8 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     connection.execute("DROP TABLE feedback")
     connection.execute("ALTER TABLE cameras DROP COLUMN commanded")
     connection.executescript(
-        "DROP TABLE promotions; DROP TABLE adapters; DROP TABLE clips; DROP TABLE keyframes; CREATE TABLE keyframes (event_id TEXT NOT NULL,"
+        "DROP TABLE promotions; DROP TABLE adapters; DROP TABLE clips; DROP TABLE keyframes;"
+        " CREATE TABLE keyframes (event_id TEXT NOT NULL,"
         " camera_id TEXT NOT NULL REFERENCES cameras (id), number INTEGER NOT NULL, taken_at REAL NOT NULL,"
         " width_px INTEGER NOT NULL, height_px INTEGER NOT NULL, jpeg BLOB NOT NULL,"
         " PRIMARY KEY (event_id, number)) STRICT"
