@@ -9,9 +9,12 @@ from random import Random
 
 from streamspike.world.life import Actor, Happening, State
 from streamspike.world.mishaps import befall
-from streamspike.world.motions import arrive, become, go_on, leave, move_to, new_actor, settle, to_ground
+from streamspike.world.motions import arrive, become, go_on, leave, move_to, new_actor, settle, to_ground, turn_back
 from streamspike.world.surprises import SURPRISES
-from streamspike.world.tracks import LYING, Track, actor_track, item_track
+from streamspike.world.tracks import BED_METRES, LYING, Track, actor_track, item_track
+
+BUSY_HANDS = 0.35
+"""Of the segments in which somebody at home goes on as before: eating, drinking, turning a page."""
 
 
 def act(state: State, happening: Happening, rng: Random) -> list[Track]:
@@ -27,6 +30,8 @@ def act(state: State, happening: Happening, rng: Random) -> list[Track]:
         actor.age += 1
         if actor.actor_id not in concerned:
             go_on(state, actor, tracks[actor.actor_id])
+            if actor.kind == "person" and state.scene.name == "room" and rng.random() < BUSY_HANDS:
+                tracks[actor.actor_id].gesture = rng.uniform(-1.0, 1.0)
     for track in perform(state, happening, tracks, rng):
         tracks[track.body_id] = track
     for actor in state.actors:
@@ -64,11 +69,18 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
         case "stop":
             halt(state, actor, track)
         case "start":
+            actor.facing = happening.side or actor.facing
             start(state, actor, track)
         case "sit":
             sit_down(state, actor, track)
         case "get_up":
             get_up(state, actor, track)
+        case "bend":
+            bend(actor, track)
+        case "lie_down":
+            lie_down(state, actor, track)
+        case "turn":
+            turn_back(state, actor, track)
         case "put_down":
             place = state.box_place()
             assert place is not None, "the table has nobody put down a box where there is no room"
@@ -113,13 +125,30 @@ def sit_down(state: State, actor: Actor, track: Track) -> None:
 
 
 def get_up(state: State, actor: Actor, track: Track) -> None:
-    lying = actor.activity == "lie"
-    tilt = LYING if lying else 0.0
-    z = actor.z if lying or actor.kind != "person" else state.scene.lane(actor.lane).z
-    move_to(track, 0.1, actor.x, tilt=tilt)
-    move_to(track, 0.5, actor.x, z)
+    lying = actor.activity in ("lie", "rest")
+    seated = actor.activity in ("sit", "rest") and actor.kind == "person"
+    _, x, _, lift, tilt = track.keys[0]
+    move_to(track, 0.1, x, lift=lift, tilt=tilt)
+    move_to(track, 0.5, x, state.scene.lane(actor.lane).z if seated else actor.z)
     become(actor, "stand")
     track.looks.append((0.1 if lying else 0.2, "stand", actor.holds, actor.facing))
+
+
+def bend(actor: Actor, track: Track) -> None:
+    """Down on the haunches on the spot."""
+    move_to(track, 0.2, actor.x + actor.facing * (0.1 * actor.speed if actor.moving else 0.0))
+    become(actor, "crouch")
+    track.looks.append((0.22, "crouch", actor.holds, actor.facing))
+
+
+def lie_down(state: State, actor: Actor, track: Track) -> None:
+    """From sitting on a bed or sofa to lying along it, the middle of the body on its middle."""
+    middle = state.bed_x
+    assert middle is not None, "the table has nobody lie down where there is no bed"
+    move_to(track, 0.1, actor.x)
+    move_to(track, 0.6, middle - 0.85 * actor.facing, actor.z + 0.35, BED_METRES, LYING)
+    become(actor, "rest")
+    track.looks += [(0.1, "crouch", actor.holds, actor.facing), (0.3, "lie", actor.holds, actor.facing)]
 
 
 def stoop(actor: Actor, track: Track, x: float, part: float, holds: str | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from streamspike.world.habits import Habits
-from streamspike.world.scene import SIZES, Scene
+from streamspike.world.scene import SEATS, SIZES, Scene
 
 MAX_ACTORS = 3
 MAX_ITEMS = 3
@@ -28,6 +28,8 @@ SPEEDS = {  # (slowest, fastest) metres per second when it moves at its ease
     "cart": (1.0, 1.3),
 }
 RUNNING_SPEEDS = (3.5, 4.5)
+INDOORS = 0.65
+"""Part of its speed at which a person walks about in a room."""
 
 HURRIES = {-1: 0.5, 0: 1.0, 1: 1.8}
 """Slowly, at its ease, quickly: parts of the speeds above, so far apart that two frames tell them from each other."""
@@ -65,7 +67,7 @@ class Actor:
     facing: int
     """+1 right, -1 left."""
     activity: str = "move"
-    """move | run | stand | sit | lie."""
+    """move | run | stand | sit | crouch | rest (lies on a bed or sofa) | lie (lies on the ground)."""
     speed: float = 0.0
     """Metres per second while it moves or runs."""
     ease: float = 1.0
@@ -157,6 +159,16 @@ class State:
     def lane_is_free(self, lane: str) -> bool:
         """No vehicle is in the lane; vehicles have a lane each, people pass one another."""
         return all(actor.lane != lane or actor.kind not in VEHICLES for actor in self.actors)
+
+    def room_ahead(self, actor: Actor) -> bool:
+        """Who goes on will still be seen to do so: two metres to the edge, less where a camera is near."""
+        return self.ahead(actor) > min(2.0, 0.8 * self.scene.camera.half_width(actor.z))
+
+    @property
+    def bed_x(self) -> float | None:
+        """x of what one can lie down on, or None."""
+        soft = SEATS[int(self.scene.props.get("seat", SEATS.index("chair")))] != "chair"
+        return self.scene.props["seat_x"] if soft else None
 
     def is_clear(self, x: float) -> bool:
         """No item lies so near x that one more would hide it or be hidden."""

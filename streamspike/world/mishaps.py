@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from streamspike.world.life import MAX_ITEMS, RUNNING_SPEEDS, Actor, Happening, State
-from streamspike.world.motions import arrive, become, go_on, move_to, new_actor, new_item, to_ground
+from streamspike.world.motions import arrive, become, go_on, move_to, new_actor, new_item, to_ground, turn_back
 from streamspike.world.tracks import LYING, Track, actor_track, item_track, look_of
 
 INSTANT = 0.45
@@ -57,7 +57,7 @@ def befall_actor(
     track = tracks[actor.actor_id]
     match happening.kind:
         case "fall":
-            fall(state, actor, track)
+            fall(state, actor, track, rng)
         case "run":
             run(state, actor, track, rng)
         case "turn_back":
@@ -69,9 +69,10 @@ def befall_actor(
         case "drop" | "leave_behind":
             go_on(state, actor, track)
             actor.holds = None
-            track.looks.append(look_of(actor, INSTANT))
-            height = 0.9 if happening.kind == "drop" else 0.2
-            return [to_ground(state, actor, track, INSTANT, happening.what, height, rng)]
+            # What is left behind is let go of early, so that who walks on is clear of it by the second frame.
+            part, height, ahead = (INSTANT, 0.9, 0.45) if happening.kind == "drop" else (0.28, 0.15, -0.15)
+            track.looks.append(look_of(actor, part))
+            return [to_ground(state, actor, track, part, happening.what, height, rng, ahead)]
         case "throw":
             go_on(state, actor, track)
             return [throw(state, actor, track, rng)]
@@ -90,17 +91,39 @@ def befall_actor(
     return []
 
 
-def fall(state: State, actor: Actor, track: Track) -> None:
+def fall(state: State, actor: Actor, track: Track, rng: Random) -> None:
+    """Over like a tree, or down on the knees first; forwards or backwards, fast or slowly; off a seat, out of a bed."""
+    begin, until = rng.uniform(0.03, 0.14), rng.uniform(0.5, 0.8)
     slide = 0.1 * actor.speed * state.segment_seconds if actor.moving else 0.0
-    move_to(track, 0.1, actor.x + actor.facing * slide)
-    tumble(actor, track, actor.facing * (slide + 0.3), 0.5)
+    away = rng.choice((1, 1, -1))  # more often forwards
+    buckles = rng.random() < 0.5 or actor.activity == "crouch"
+    _, x, z, lift, tilt = track.keys[0]
+    if actor.activity == "rest":
+        move_to(track, begin, x, lift=lift, tilt=tilt)
+        move_to(track, (begin + until) / 2, x, z - 0.5, 0.8 * lift, tilt)
+        move_to(track, until, x, z - 0.9, tilt=tilt)
+        become(actor, "lie")
+        return
+    move_to(track, begin, x + actor.facing * slide)
+    if actor.activity == "sit":
+        move_to(track, begin + 0.3 * (until - begin), x + 0.2 * actor.facing, z - 0.25, tilt=0.35)
+        away, buckles = 1, True
+    elif buckles:
+        track.looks.append((begin, "crouch", actor.holds, actor.facing))
+        knees = begin + 0.45 * (until - begin)
+        move_to(track, knees, x + actor.facing * (slide + 0.1 * away), tilt=0.25 * away)
+    tumble(actor, track, actor.facing * (slide + 0.3 * away), until, away, "crouch" if buckles else "stand")
 
 
-def tumble(actor: Actor, track: Track, dx: float, until: float) -> None:
-    """From upright at the last key to flat on the ground, dx metres from where the segment began, at `until`."""
-    move_to(track, until, actor.x + dx, tilt=LYING)
+def tumble(actor: Actor, track: Track, dx: float, until: float, away: int = 1, pose: str = "stand") -> None:
+    """From the last key to flat on the ground, dx metres from where the segment began, at `until`.
+
+    `away` is +1 forwards and -1 backwards; `pose` is what the body looks like on its way down.
+    """
+    track.looks.append((track.keys[-1][0], pose, actor.holds, actor.facing))
+    move_to(track, until, actor.x + dx, tilt=away * LYING)
     become(actor, "lie")
-    track.looks.append((track.keys[-2][0], "stand", actor.holds, actor.facing))
+    actor.facing *= away  # a body on its back with its feet here is one on its face with its head there
     track.looks.append((until, "lie", actor.holds, actor.facing))
 
 
@@ -110,15 +133,6 @@ def run(state: State, actor: Actor, track: Track, rng: Random) -> None:
     state.pace(actor)
     move_to(track, 1.0, actor.x + actor.facing * actor.speed * state.segment_seconds)
     track.looks.append(look_of(actor, 0.05))
-
-
-def turn_back(state: State, actor: Actor, track: Track) -> None:
-    step = actor.speed * state.segment_seconds
-    move_to(track, 0.1, actor.x + actor.facing * 0.1 * step)
-    actor.facing = -actor.facing
-    actor.age = 0
-    move_to(track, 1.0, actor.x + actor.facing * 0.8 * step)
-    track.looks.append(look_of(actor, 0.15))
 
 
 def jump(state: State, actor: Actor, track: Track) -> None:
@@ -203,6 +217,7 @@ def fall_from_shelf(state: State, rng: Random) -> Track:
     props = state.scene.props
     x, z = props["shelf_x"] + rng.uniform(-0.6, 0.6), props["shelf_z"] - 0.4
     box = new_item(state, "box", x, z - 0.4, rng)
+    box.scale *= rng.uniform(1.2, 1.7)  # a crate: what stands on the shelf is far from the camera
     track = item_track(box)
     track.keys = [(0.35, x, z, 1.7, 0.0), (0.55, x, z - 0.3, 0.0, 0.5), (0.6, x, z - 0.4, 0.0, 0.0)]
     return track

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from random import Random
 
-from streamspike.world.life import ARRIVAL_SHARE, HURRIES, SPEEDS, VEHICLES, Actor, Item, State
-from streamspike.world.tracks import Track, actor_track, item_track, stride
+from streamspike.world.life import ARRIVAL_SHARE, HURRIES, INDOORS, SPEEDS, VEHICLES, Actor, Item, State
+from streamspike.world.tracks import Track, actor_track, item_track, look_of, stride
 
 Colour = tuple[int, int, int]
 
@@ -33,11 +33,15 @@ OBJECTS: dict[str, Colour] = {"box": (188, 146, 92), "bag": (104, 62, 38), "ball
 
 BURDENS = {  # what somebody arrives with: kind and chance; the rest comes with empty hands
     ("street", "person"): (("bag", 0.35), ("ball", 0.12), ("box", 0.08)),
-    ("room", "person"): (("bag", 0.25), ("box", 0.2), ("ball", 0.15)),
+    ("room", "person"): (("bag", 0.2), ("box", 0.12), ("ball", 0.1)),
     ("yard", "person"): (("box", 0.35), ("bag", 0.15)),
     ("yard", "forklift"): (("box", 0.35),),
     ("walkway", "person"): (("bag", 0.3), ("ball", 0.05)),
 }
+
+ITEM_SCALES = (1.15, 1.45)
+INDOOR_SCALES = (0.8, 1.1)
+"""Outside, suitcases and crates rather than handbags and parcels: to be seen in a picture of 96 px."""
 
 HURRY_CHANCE = 0.12
 """Of somebody who is slow, and again of somebody who is quick."""
@@ -59,6 +63,8 @@ def new_actor(state: State, kind: str, lane: str, facing: int, rng: Random) -> A
             break
         pick -= chance
     ease = rng.uniform(*SPEEDS[kind])
+    if kind == "person" and state.scene.name == "room":
+        ease *= INDOORS
     hurry = rng.choices((-1, 0, 1), (HURRY_CHANCE, 1.0 - 2 * HURRY_CHANCE, HURRY_CHANCE))[0]
     colour, scale = colour_of(kind, rng), rng.uniform(0.93, 1.07)
     return Actor(
@@ -73,13 +79,17 @@ def free_depth(state: State, kind: str, lane_name: str, rng: Random) -> float:
     if kind in VEHICLES:
         return lane.z + rng.uniform(-0.1, 0.1)
     slots = [-0.7, 0.7] if "forklift" in lane.kinds else [-0.3, 0.0, 0.3]
+    near = -0.25 * lane.z
+    if state.scene.name == "room" and state.scene.camera.project(0.0, 0.0, lane.z + near)[1] < 1.0:
+        slots.append(near)  # between the furniture and the camera, where the floor is still seen
     rng.shuffle(slots)
     free = [s for s in slots if all(abs(actor.z - lane.z - s) > 0.2 for actor in state.actors)]
     return lane.z + (free or slots)[0] + rng.uniform(-0.05, 0.05)
 
 
 def new_item(state: State, kind: str, x: float, z: float, rng: Random) -> Item:
-    item = Item(state.new_id(), kind, colour_of(kind, rng), x, z, rng.uniform(0.9, 1.1))
+    scales = INDOOR_SCALES if state.scene.name == "room" else ITEM_SCALES
+    item = Item(state.new_id(), kind, colour_of(kind, rng), x, z, rng.uniform(*scales))
     state.items.append(item)
     return item
 
@@ -127,13 +137,25 @@ def leave(state: State, actor: Actor, track: Track) -> None:
     state.habits.gone(actor.kind, actor.facing)
 
 
+def turn_back(state: State, actor: Actor, track: Track) -> None:
+    """The other way, from a tenth of the segment on."""
+    step = actor.speed * state.segment_seconds
+    move_to(track, 0.1, actor.x + actor.facing * 0.1 * step)
+    actor.facing = -actor.facing
+    actor.age = 0
+    move_to(track, 1.0, actor.x + actor.facing * 0.8 * step)
+    track.looks.append(look_of(actor, 0.15))
+
+
 def become(actor: Actor, activity: str) -> None:
     actor.activity, actor.age = activity, 0
 
 
-def to_ground(state: State, actor: Actor, track: Track, part: float, kind: str, from_lift: float, rng: Random) -> Track:
-    """An item leaves the actor's hands at `part` of the segment, `from_lift` metres up, and lies just ahead of it."""
-    x, z = track.place(part)[0] + 0.45 * actor.facing, actor.z - 0.25
+def to_ground(
+    state: State, actor: Actor, track: Track, part: float, kind: str, from_lift: float, rng: Random, ahead: float = 0.45
+) -> Track:
+    """An item leaves the actor's hands at `part` of the segment, `from_lift` metres up, and lies `ahead` metres on."""
+    x, z = track.place(part)[0] + ahead * actor.facing, actor.z - 0.25
     falling = item_track(new_item(state, kind, x, z, rng))
     falling.start = part
     falling.keys = [(part, x, z, from_lift, 0.0), (part + 0.15, x, z, 0.0, 0.0)]

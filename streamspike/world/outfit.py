@@ -53,6 +53,8 @@ class Outfit:
     """Radians that the trunk leans forward, more than usual."""
     turned: int
     """When it does not walk: 0 stays in profile, 1 faces the camera, -1 shows its back."""
+    lies: float
+    """Radians by which it lies with its head towards the camera (negative) or away from it."""
 
 
 @lru_cache(maxsize=512)
@@ -79,4 +81,5 @@ def outfit_of(body_id: int, colour: Colour) -> Outfit:
         swing=rng.uniform(0.3, 1.4),
         stoop=rng.choice((0.0, 0.0, rng.uniform(0.0, 0.22))),
         turned=rng.choice((0, 0, 1, 1, -1)),
+        lies=rng.choice((0.0, rng.uniform(-0.5, 0.5), rng.uniform(-1.3, 1.0))),
     )

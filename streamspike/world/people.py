@@ -41,8 +41,8 @@ def gait_of(body: Body, outfit: Outfit) -> Gait:
         knees = 0.35 + 1.2 * max(lead, 0.0), 0.35 + 1.2 * max(-lead, 0.0)
         return Gait((0.2 + 0.85 * swing, 0.2 - 0.85 * swing), knees, (-0.95 * swing, 0.95 * swing), (1.5, 1.5), 0.32)
     if body.pose == "sit":
-        back = -0.12 + 2 * outfit.stoop
-        return Gait((1.42, 1.32), (1.42, 1.3), (0.35, 0.3), (0.9 * outfit.swing, 0.8), back, 0.5)
+        back, up = -0.12 + 2 * outfit.stoop, body.gesture
+        return Gait((1.42, 1.32), (1.42, 1.3), (0.35, 0.3 + 0.7 * up), (0.9 * outfit.swing, 0.8 + 1.2 * up), back, 0.5)
     if body.pose == "crouch":
         return Gait((1.75, 1.35), (2.3, 2.35), (0.55, 0.75), (0.3, 0.3), 0.62)
     if body.pose == "climb":
@@ -52,7 +52,8 @@ def gait_of(body: Body, outfit: Outfit) -> Gait:
         # Stretched out or curled up, an arm ahead or at the side.
         curl, arm = 1.4 * (outfit.stride - 0.72), outfit.swing
         return Gait((0.15 + curl, curl - 0.15), (0.1 + curl, 0.4 + 1.3 * curl), (0.4 + arm, 0.5 - arm), (0.6, 0.4), 0.0)
-    return Gait((0.07, -0.05), (0.03, 0.02), (0.14, -0.02), (0.22, 0.18), outfit.stoop)
+    up = body.gesture
+    return Gait((0.07, -0.05), (0.03, 0.02), (0.14, -0.02 + up), (0.22, 0.18 + 1.6 * up), outfit.stoop)
 
 
 def reach(x: float, y: float, angle: float, length: float) -> tuple[float, float]:
@@ -81,10 +82,10 @@ def held_parts(kind: str, x: float, y: float) -> list[Part]:
             Part(ellipse(x + 0.08, y + 0.11, 0.06, 0.06, -0.1), shade(RUBBER, 1.4)),
         ]
     sack = [
-        (x - 0.2, y - 0.42, -0.2),
-        (x + 0.22, y - 0.42, -0.2),
-        (x + 0.17, y - 0.08, -0.2),
-        (x - 0.15, y - 0.08, -0.2),
+        (x - 0.26, y - 0.5, -0.2),
+        (x + 0.28, y - 0.5, -0.2),
+        (x + 0.22, y - 0.08, -0.2),
+        (x - 0.2, y - 0.08, -0.2),
     ]
     return [
         Part([(x - 0.1, y - 0.1, -0.2), (x + 0.01, y + 0.03, -0.2), (x + 0.12, y - 0.1, -0.2)], LEATHER, line=0.03),
@@ -218,6 +219,8 @@ def frontal_parts(body: Body, outfit: Outfit) -> list[Part]:
         ]
         elbow = side * (0.2 * wide + 0.035), sy - 0.28
         hand = (side * 0.06, sy - 0.3) if body.holds in ("box", "ball") else (side * (0.16 if lap else 0.24), sy - 0.52)
+        if side > 0 and body.gesture:
+            hand = hand[0] * (1 - 0.7 * body.gesture), hand[1] + 0.62 * body.gesture
         sleeve = capsule(side * 0.165 * wide, sy - 0.04, *elbow, 0.062 * wide, 0.052 * wide)
         lower = outfit.skin if outfit.bare_arms else coat
         arms += [

@@ -24,7 +24,7 @@ from streamspike.world.furniture import (
 )
 from streamspike.world.laying import lay, paper
 from streamspike.world.places import CLOTHS, WALLS, WOODS, pick, window
-from streamspike.world.scene import Scene
+from streamspike.world.scene import SEATS, Scene
 from streamspike.world.textures import FLOORS, WALLPAPERS, tile_of
 
 STRONG: tuple[Colour, ...] = (
@@ -66,8 +66,8 @@ def paint_room(brush: Brush, scene: Scene, rng: np.random.Generator) -> None:
     if rng.uniform() < 0.65:
         _rug(brush, rng, lane)
     _furnish(brush, scene, rng, back, span, half, wood)
-    seat = scene.props["seat_x"], scene.props["seat_z"]
-    (sofa, sofa, bed, chair, chair)[int(rng.integers(5))](brush, rng, *seat)
+    seat = {"sofa": sofa, "bed": bed, "chair": chair}[SEATS[int(scene.props["seat"])]]
+    seat(brush, rng, scene.props["seat_x"], scene.props["seat_z"])
     clutter(brush, rng, half, lane, back)
 
 

@@ -33,10 +33,10 @@ ARRIVALS: dict[str, Arrivals] = {  # kind, lane, side, probability with 0, 1, 2 
         ("dog", "pavement", -1, (0.03, 0.018, 0.0)),
     ),
     "room": (
-        ("person", "floor", -1, (0.10, 0.04, 0.025)),
-        ("person", "floor", 1, (0.10, 0.04, 0.025)),
-        ("cat", "floor", -1, (0.03, 0.02, 0.0)),
-        ("cat", "floor", 1, (0.03, 0.02, 0.0)),
+        ("person", "floor", -1, (0.075, 0.02, 0.0)),
+        ("person", "floor", 1, (0.075, 0.02, 0.0)),
+        ("cat", "floor", -1, (0.02, 0.015, 0.0)),
+        ("cat", "floor", 1, (0.02, 0.015, 0.0)),
     ),
     "yard": (
         ("person", "aisle", -1, (0.06, 0.03, 0.02)),
@@ -109,6 +109,8 @@ def changes(state: State, actor: Actor) -> list[Outcome]:
     """What this actor may ordinarily do next instead of going on."""
     if actor.activity == "move":
         return moving_changes(state, actor)
+    if actor.kind == "person" and state.scene.name == "room":
+        return indoor_changes(state, actor)
     if actor.activity == "stand":
         return [(0.4, Happening("start", actor.actor_id))]
     if actor.activity == "sit":
@@ -116,6 +118,28 @@ def changes(state: State, actor: Actor) -> list[Outcome]:
     if actor.activity == "lie":
         return [(0.35, Happening("get_up", actor.actor_id))]
     return []  # who runs, runs out of the picture
+
+
+def indoor_changes(state: State, actor: Actor) -> list[Outcome]:
+    """What somebody at home does who stays in place: sets off either way, bends down, sits, lies down, gets up."""
+    actor_id, facing = actor.actor_id, actor.facing
+    if actor.activity == "stand":
+        seat_x = state.scene.props["seat_x"]
+        near = abs(actor.x - seat_x) < 0.6 and seat_is_free(state) and actor.holds != "box"
+        return [
+            (0.12, Happening("start", actor_id, side=facing)),
+            (0.05, Happening("start", actor_id, side=-facing)),
+            (0.06, Happening("bend", actor_id)),
+            *([(0.1, Happening("sit", actor_id))] if near else []),
+        ]
+    get_up = {"sit": (0.025, 0.08), "rest": (0.025, 0.08), "crouch": (0.4, 0.5), "lie": (0.1, 0.2)}
+    if actor.activity not in get_up:
+        return []  # who runs, runs out of the picture
+    soon, later = get_up[actor.activity]
+    possible = [(later if actor.age >= 2 else soon, Happening("get_up", actor_id))]
+    if actor.activity == "sit" and state.bed_x is not None and actor.holds is None:
+        possible.append((0.03, Happening("lie_down", actor_id)))
+    return possible
 
 
 def moving_changes(state: State, actor: Actor) -> list[Outcome]:
@@ -127,6 +151,11 @@ def moving_changes(state: State, actor: Actor) -> list[Outcome]:
         return [(0.12, Happening("sit", actor_id))]
     if actor.kind == "person" and can_sit(state, actor):
         return [(0.35, Happening("sit", actor_id))]
+    if actor.kind == "person" and state.scene.name == "room":
+        if not state.inside(actor.x, actor.z) or state.at_edge(actor):
+            return []
+        stop, bend = Happening("stop", actor_id), Happening("bend", actor_id)
+        return [(0.08, stop), (0.05, Happening("turn", actor_id, side=actor.facing)), (0.025, bend)]
     # A car never stops without cause: when it does, that is a surprise.
     if actor.kind in ("person", "dog", "cart", "van", "forklift") and can_stop(state, actor):
         return [(0.1 if actor.kind in VEHICLES else 0.05, Happening("stop", actor_id))]
@@ -164,4 +193,8 @@ def can_sit(state: State, actor: Actor) -> bool:
     seat_x = props.get("seat_x", props.get("bench_x"))
     if seat_x is None or actor.holds == "box" or not passes(state, actor, seat_x):
         return False
-    return all(other.activity != "sit" or other.kind != "person" for other in state.actors)
+    return seat_is_free(state)
+
+
+def seat_is_free(state: State) -> bool:
+    return all(other.activity not in ("sit", "rest") or other.kind != "person" for other in state.actors)

@@ -16,6 +16,12 @@ SCENES = ("street", "room", "yard", "walkway")
 KINDS = ("person", "car", "van", "bicycle", "dog", "cat", "forklift", "cart", "box", "bag", "ball")
 """Everything that can be a body. The position in this tuple plus one is its class in dense labels; 0 is background."""
 
+SEATS = ("sofa", "bed", "chair")
+"""What a room has to sit on; one can lie down on the first two."""
+
+CLOSE_SHARE = 0.6
+"""Of the cameras in rooms: at the height of a shelf or a desk, so near that a person fills the picture."""
+
 SIZES = {  # (length along x when it faces sideways, height), metres
     "person": (0.55, 1.75),
     "car": (3.6, 1.45),
@@ -81,6 +87,8 @@ class Body:
     """Kind of the object in hand (box, bag, ball), drawn with the body and not as a body of its own."""
     scale: float = 1.0
     """Individual size."""
+    gesture: float = 0.0
+    """What the arms of somebody who stays in place do: 0 hang, 1 a hand at the mouth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,8 @@ class Scene:
     camera: Camera
     lanes: tuple[Lane, ...]
     props: dict[str, float] = field(default_factory=dict)
-    """Fixed places in metres, e.g. room: seat_x, seat_z, door_x; yard: shelf_x; street: bench_x."""
+    """Fixed places in metres, e.g. room: seat_x, seat_z, door_x; yard: shelf_x; street: bench_x; and what stands there:
+    `seat` is the position in SEATS."""
 
     def lane(self, name: str) -> Lane:
         return next(lane for lane in self.lanes if lane.name == name)
@@ -147,14 +156,18 @@ def build_scene(name: str, seed: int, aspect: float = 4 / 3) -> Scene:
         camera = looking((28, 38), between(2.8, 5.5), lanes[1].z, between(0.6, 1.6))
         props = {"bench_x": 0.5 * between(-1, 1) * camera.half_width(near), "bench_z": near + 0.5}
     elif name == "room":
-        z = between(2.9, 5.4)
+        close = between(0.0, 1.0) < CLOSE_SHARE
+        z = between(2.2, 3.4) if close else between(2.9, 5.4)
         lanes = (Lane("floor", z, ("person", "cat"), 0),)
-        camera = looking((29, 38), between(1.5, 2.8), z, between(0.8, 1.2))
+        height = between(0.8, 1.7) if close else between(1.5, 2.8)
+        aim = between(0.65, 1.05) if close else between(0.8, 1.2)
+        camera = looking((23, 33) if close else (29, 38), height, z, aim)
         half = camera.half_width(z)
         props = {
             "seat_x": 0.5 * between(-1, 1) * half,
             "seat_z": z + 0.4,
             "door_x": float(rng.choice([-1.0, 1.0])) * 0.75 * half,
+            "seat": float(rng.choice(len(SEATS), p=(0.35, 0.4, 0.25))),
         }
     elif name == "yard":
         near = between(6.4, 8.0)

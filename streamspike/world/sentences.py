@@ -45,6 +45,9 @@ BY_ACTOR = {  # {where} in the picture, {who} the kind, {verb} how it moves, {wh
     "start": "{where} a {who} {verb} on to the {side}",
     "sit": "{where} a {who} sits down",
     "get_up": "{where} a {who} gets up",
+    "bend": "{where} a {who} bends down",
+    "lie_down": "{where} a {who} lies down",
+    "turn": "{where} a {who} turns back",
     "put_down": "{where} a {who} puts down a {what}",
     "pick_up": "{where} a {who} picks up a {what}",
     "fall": "{where} a {who} falls down",
@@ -74,6 +77,8 @@ GOING_ON = {  # {how} fast, {company} who else is there
     "run": "{where} a {who} runs to the {side}{company}",
     "stand": "{where} a {who} stands still{company}",
     "sit": "{where} a {who} sits{company}",
+    "crouch": "{where} a {who} crouches{company}",
+    "rest": "{where} a {who} rests{company}",
     "lie": "{where} a {who} lies on the ground{company}",
 }
 
@@ -90,7 +95,7 @@ def describe(state: State, happening: Happening) -> str:
         where = PLACES[state.place(item.x, item.z)] if item else ""
         return BY_THING[kind].format(where=where, what=happening.what, side=SIDES.get(happening.side, ""))
     actor = state.actor(happening.actor_id)
-    return fill(BY_ACTOR[kind], actor.kind, actor.facing, place_of(state, actor), what=happening.what)
+    return fill(BY_ACTOR[kind], actor.kind, happening.side or actor.facing, place_of(state, actor), what=happening.what)
 
 
 def describe_going_on(state: State) -> str:
@@ -142,6 +147,7 @@ def all_sentences() -> tuple[str, ...]:
         "stop": ("person", "dog", "cart", "van", "forklift"),
         "start": ("person", "dog", "cat", "cart", "car", "van", "forklift"),
         "sit": ("person", "cat"),
+        "turn": ("person",),
         "get_up": ("person", "cat"),
         "put_down": ("person", "forklift"),
         "pick_up": ("person", "forklift"),
@@ -166,6 +172,8 @@ def all_sentences() -> tuple[str, ...]:
         "run": ("person",),
         "stand": whos["start"],
         "sit": whos["sit"],
+        "crouch": ("person",),
+        "rest": ("person",),
         "lie": ("person",),
     }
     companies = ("", " among others", *(f" beside a {kind}" for kind in VERBS))

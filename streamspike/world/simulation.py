@@ -19,7 +19,7 @@ from streamspike.world.motions import new_item
 from streamspike.world.routines import ARRIVALS
 from streamspike.world.scene import Scene, Snapshot
 from streamspike.world.sentences import describe
-from streamspike.world.surprises import LOUD, LOUD_SHARE, RATES, SURPRISES, surprises
+from streamspike.world.surprises import LOUD, LOUD_SHARE, RATES, SELDOM, SURPRISES, surprises
 from streamspike.world.tracks import Track
 
 VIEW_CHANGES = (0.4, 0.6)
@@ -176,7 +176,8 @@ class Simulation:
             quiet = [name for name in ways if name not in LOUD]
             loud = not quiet or self._rng.random() < LOUD_SHARE
             names = [name for name in ways if name in LOUD] if loud else quiet
-            kind = self._rng.choices(names, [RATES[name] for name in names])[0]
+            weights = RATES if kind is None else SELDOM
+            kind = self._rng.choices(names, [weights.get(name, 1.0) for name in names])[0]
         return self._rng.choice(ways[kind])
 
 

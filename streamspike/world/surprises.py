@@ -35,6 +35,13 @@ RATES = {  # probability per segment while possible, shared by all the ways in w
 
 SURPRISES: tuple[str, ...] = tuple(RATES)
 
+SELDOM = {  # hardly ever possible: one over the share of segments in which it is
+    "leave_behind": 7.0, "collide": 7.0, "intrude": 7.0, "jump": 14.0, "drop": 16.0, "throw": 17.0,
+    "stop_in_road": 27.0, "hit": 40.0, "shelf": 4.0, "wrong_way": 4.0, "climb": 5.0,
+}  # fmt: skip
+"""What a script takes in place of a kind that is not possible, so many times as often as the rest: who learns from
+scripts would otherwise see a hundred falls for one car that stops. A script that asks for any kind takes the rates."""
+
 INTRUDERS = ("bicycle", "car", "cart")
 """What does not belong on a walkway."""
 
@@ -71,20 +78,22 @@ def actor_surprises(state: State) -> dict[str, list[Happening]]:
             continue
         can("vanish", actor)
         upright = actor.activity in ("move", "stand", "run")
+        if actor.kind == "person" and actor.activity != "lie":
+            can("fall", actor)  # off a seat and out of bed as well
         if actor.kind == "person" and upright:
-            can("fall", actor)
             if actor.activity != "run" and state.ahead(actor) > 3.0:
                 can("run", actor)
             if actor.holds == "ball" and state.ahead(actor) > 2.0:
                 can("throw", actor)
             # What it lets go of must land in the picture, and the one who walks on must be seen to do so.
             free = state.is_clear(actor.x + 0.55 * actor.facing)
-            room = free and len(state.items) < MAX_ITEMS and state.ahead(actor) > 2.0
+            room = free and len(state.items) < MAX_ITEMS and state.room_ahead(actor)
             if actor.holds == "bag" and actor.moving and room:
                 can("leave_behind", actor, "bag")
             if actor.holds == "box" and room:
                 can("drop", actor, "box")
-        if actor.kind in ("person", "dog", "cart") and actor.activity == "move":
+        # In a room people walk to and fro; outside they are on their way.
+        if actor.kind in ("person", "dog", "cart") and actor.activity == "move" and state.scene.name != "room":
             can("turn_back", actor)
         on_road = state.scene.lane(actor.lane).direction != 0
         if actor.kind == "car" and on_road and actor.activity == "move" and state.inside(actor.x, actor.z, 0.2):

@@ -5,6 +5,7 @@ Times are parts of the segment in [0, 1], so that the same motion fits segments 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from streamspike.world.life import Actor, Item
@@ -29,6 +30,9 @@ STRIDES = {  # metres per cycle of legs or wheels
 }
 RUNNING_STRIDE = 2.6
 
+BED_METRES = 0.44
+"""Height at which somebody lies on a bed or a sofa."""
+
 LYING = 1.5707963267948966
 """Tilt of a body flat on the ground, radians."""
 
@@ -47,6 +51,8 @@ class Track:
     """In order of time, the first at 0."""
     gait: float = 0.0
     """Cycles at the start of the segment."""
+    gesture: float = 0.0
+    """How far a hand goes up to the mouth: in the first half of the segment, or, where negative, in the second."""
     start: float = 0.0  # [start, end) of the segment in which it is there at all
     end: float = 2.0
 
@@ -60,7 +66,10 @@ class Track:
             if look[0] <= part:
                 _, pose, holds, facing = look
         gait = self.gait + self.travelled(part) / stride(self.kind, pose)
-        return Body(self.body_id, self.kind, self.colour, x, z, lift, facing, pose, gait, tilt, holds, self.scale)
+        gesture = max(self.gesture * math.sin(2 * math.pi * part), 0.0) if self.gesture else 0.0
+        return Body(
+            self.body_id, self.kind, self.colour, x, z, lift, facing, pose, gait, tilt, holds, self.scale, gesture
+        )
 
     def place(self, part: float) -> tuple[float, float, float, float]:
         """x, z, lift and tilt by linear interpolation between the keys."""
@@ -98,7 +107,7 @@ def pose_of(actor: Actor) -> str:
     """The pose that goes with what the actor is doing."""
     if actor.activity == "move":
         return "walk" if actor.kind in ("person", "dog", "cat") else "roll"
-    return actor.activity
+    return "lie" if actor.activity == "rest" else actor.activity
 
 
 def look_of(actor: Actor, part: float = 0.0) -> Look:
@@ -106,7 +115,8 @@ def look_of(actor: Actor, part: float = 0.0) -> Look:
 
 
 def key_of(actor: Actor, part: float) -> Key:
-    return part, actor.x, actor.z, 0.0, LYING if actor.activity == "lie" else 0.0
+    lift = BED_METRES if actor.activity == "rest" else 0.0
+    return part, actor.x, actor.z, lift, LYING if actor.activity in ("lie", "rest") else 0.0
 
 
 def actor_track(actor: Actor) -> Track:

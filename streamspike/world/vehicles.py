@@ -282,7 +282,13 @@ def parts_of(body: Body) -> list[Part]:
         return parts
     c, s = math.cos(tilt), math.sin(tilt)
     rest = 0.17 * abs(s) if body.kind == "person" else 0.26 * abs(s)  # half a body's depth: flat, it rests on its side
+    # Nobody falls in a plane; on a bed one lies along it.
+    lies = outfit_of(body.body_id, body.colour).lies * abs(s) if body.kind == "person" and body.lift < 0.3 else 0.0
+    along, away = math.cos(lies), math.sin(lies)
     return [
-        Part([(x * c + y * s, y * c - x * s + rest, d) for x, y, d in p.points], p.colour, p.outline, p.line, p.convex)
+        Part(
+            [((x * c + y * s) * along, y * c - x * s + rest, d + (x * c + y * s) * away) for x, y, d in p.points],
+            p.colour, p.outline, p.line, p.convex,
+        )
         for p in parts
-    ]
+    ]  # fmt: skip

