@@ -40,7 +40,7 @@ def test_the_choices_are_words_that_can_stand_there_and_one_is_true(questioner: 
         assert question.segment == 3
         for choice in question.choices:
             for wording in choice.wordings:
-                assert any(sentence.startswith(f"{question.stem} {wording} ") for sentence in SENTENCES)
+                assert any(f"{sentence} ".startswith(f"{question.stem} {wording} ") for sentence in SENTENCES)
 
 
 def test_a_verb_is_known_in_all_its_wordings(questioner: Questioner) -> None:
