@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -170,7 +171,8 @@ async def _watch(
             pages = []
             if config.web.port:
                 paths = Path(config.store.path), clips_folder(config.clips, config.store)
-                pages.append(WebServer(config.web, recorder, *paths, lambda: supervisor.cameras))
+                name_of = functools.partial(getattr, engine, "name", None)  # asked each time: it may be another one
+                pages.append(WebServer(config.web, recorder, *paths, lambda: supervisor.cameras, clock.now, name_of))
             sinks: list[Sink] = [*jsonl, panel, *measured, *pages, *more_sinks]
             supervisor = Supervisor(config, inference, recorder, sinks, mqtt, clock, archive)
             await supervisor.prepare()

@@ -233,6 +233,17 @@ class Store:
         text = self._database.query_value("SELECT commanded FROM cameras WHERE id = ?", (camera_id,))
         return {} if text is None else dict(json.loads(text))
 
+    def report_night_shift(self, progress: float, words: str, now: float) -> None:
+        """Say how far training has come, in [0, 1], for whoever looks at the page; other processes may."""
+        said = json.dumps({"progress": progress, "words": words, "at": messages.iso_utc(now)}, ensure_ascii=False)
+        with self._database.transaction():
+            self._database.execute("INSERT OR REPLACE INTO meta VALUES ('night_shift', ?)", (said,))
+
+    def night_shift(self) -> dict[str, object] | None:
+        """What `report_night_shift` was told last."""
+        text = self._database.query_value("SELECT value FROM meta WHERE key = 'night_shift'")
+        return None if text is None else dict(json.loads(text))
+
     def cameras(self) -> list[CameraRecord]:
         """All cameras ever seen, by id."""
         rows = self._database.query("SELECT id, state, state_reason, state_at FROM cameras ORDER BY id")

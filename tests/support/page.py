@@ -60,9 +60,11 @@ class Reply:
 class PageRun:
     """A server and the loop it runs on. Its methods may be called from the test's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, recorder: Recorder, server: WebServer) -> None:
-        self.server = server
+    server: WebServer
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.model_name: str | None = "nano@f57a99d5"
         self._loop = loop
 
     @property
@@ -79,6 +81,9 @@ class PageRun:
 
     def alert(self, event: Event, keyframe: Keyframe | None = None) -> None:
         self._tell("alert", event, keyframe)
+
+    def show(self, keyframe: Keyframe) -> None:
+        self._tell("show", keyframe)
 
     def report_state(self, camera_id: str, state: CameraState, reason: str = "") -> None:
         self._tell("report_state", camera_id, state, reason)
@@ -163,9 +168,12 @@ def page_run(folder: Path, *cameras: FakeCamera, config: WebConfig | None = None
         store_path = folder / "spike.db"
         chosen = config or WebConfig(**{"port": 0, **settings})
         async with Recorder(Store(store_path), clock=lambda: NOON) as recorder:
-            server = WebServer(chosen, recorder, store_path, folder / "clips", lambda: cameras)
-            async with server.serve():
-                running.append(PageRun(loop, recorder, server))
+            page = PageRun(loop, recorder)
+            page.server = WebServer(
+                chosen, recorder, store_path, folder / "clips", lambda: cameras, lambda: NOON, lambda: page.model_name
+            )
+            async with page.server.serve():
+                running.append(page)
                 started.set()
                 await stop.wait()
 
@@ -213,4 +221,19 @@ def real_keyframe(event: Event, index: int = 0, level: int = 120) -> Keyframe:
         index=index,
         taken_at=event.peak_at,
         max_width_px=480,
+    )
+
+
+def budgeted_keyframe(number: int, camera_id: str = "door", surprise_nats: float = 2.5) -> Keyframe:
+    """One that was chosen under the hourly budget, a minute after the one before."""
+    at = NOON + 60.0 * number
+    return encode_keyframe(
+        painted(60 + 20 * (number % 9)),
+        camera_id=camera_id,
+        event_id="",
+        index=round(at * 1000),
+        taken_at=at,
+        max_width_px=320,
+        surprise_nats=surprise_nats,
+        saw=f"thing {number}",
     )

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamspike.core import Event, Observation
+from streamspike.core import Event, Keyframe, Observation
 from streamspike.outputs import messages
 from streamspike.outputs.clip_table import Clip
 from streamspike.outputs.keyframe_table import StoredFrame
@@ -51,6 +51,9 @@ class Movement(Answer):
     posterior: Probability
 
 
+Kind = Annotated[str, Field(description="surprise; motion: no model says what it shows; moved: the camera was turned")]
+
+
 class ObservationAnswer(Answer):
     """The surprise of one segment."""
 
@@ -61,6 +64,7 @@ class ObservationAnswer(Answer):
     threshold_nats: float
     p_value: Probability
     saw: str
+    kind: Kind
     beliefs: Annotated[list[Movement], Field(description="empty unless they were asked for")] = []
 
 
@@ -71,6 +75,7 @@ class EventAnswer(Answer):
     camera: str
     revision: int
     phase: Annotated[str, Field(description="start, update or end")]
+    kind: Kind
     sentence: str
     expected: list[Belief]
     saw: str
@@ -96,11 +101,21 @@ class EventPage(Answer):
 class KeyframeAnswer(Answer):
     """One frame chosen for the user."""
 
+    camera: str
     number: int
     taken_at: Time
     width_px: int
     height_px: int
+    surprise_nats: Annotated[float | None, Field(ge=0, description="of its segment; null: it is not known")]
+    saw: Annotated[str, Field(description="the caption of its segment")]
     url: str
+
+
+class KeyframePage(Answer):
+    """Keyframes of a camera, newest first."""
+
+    keyframes: list[KeyframeAnswer]
+    before: Annotated[int | None, Field(description="ask again with this for older ones; null: there are none")]
 
 
 class ClipAnswer(Answer):
@@ -144,6 +159,7 @@ class CameraAnswer(Answer):
     id: str
     state: str
     reason: str
+    degraded: Annotated[bool, Field(description="the model fails, and only motion is watched")]
     since: Time | None
     watched: Annotated[bool, Field(description="by this process; false: known from an earlier run")]
     learning_progress: Probability
@@ -166,6 +182,23 @@ class ObservationList(Answer):
     """Of segments in a time range, oldest first."""
 
     observations: list[ObservationAnswer]
+
+
+class NightShiftAnswer(Answer):
+    """What training said last of itself."""
+
+    progress: Probability
+    words: str
+    at: Time
+
+
+class ModelAnswer(Answer):
+    """Which model is in service."""
+
+    model: Annotated[str | None, Field(description="name and version; null: no camera asks one")]
+    adapter: Annotated[str | None, Field(description="name and version; null: none is on it")]
+    since: Annotated[Time | None, Field(description="of this process, or when it was swapped")]
+    night_shift: Annotated[NightShiftAnswer | None, Field(description="null: there was none yet")]
 
 
 class HealthAnswer(Answer):
@@ -203,20 +236,45 @@ def event_detail(
     return EventDetail(
         event=event_answer(revisions[-1], newest),
         revisions=[event_answer(event, None) for event in revisions],
-        keyframes=[_keyframe_answer(revisions[-1].event_id, frame) for frame in frames],
+        keyframes=[stored_answer(frame) for frame in frames],
         clip=None if clip is None else _clip_answer(clip),
         useful=useful,
     )
 
 
-def _keyframe_answer(event_id: str, frame: StoredFrame) -> KeyframeAnswer:
+def stored_answer(frame: StoredFrame) -> KeyframeAnswer:
+    """A keyframe that is in the store, and where its picture is."""
     return KeyframeAnswer(
+        camera=frame.camera_id,
         number=frame.number,
         taken_at=iso_utc(frame.taken_at),
         width_px=frame.width_px,
         height_px=frame.height_px,
-        url=messages.keyframe_path(event_id, frame.number),
+        surprise_nats=None if frame.surprise_nats is None else round(frame.surprise_nats, 4),
+        saw=frame.saw,
+        url=_keyframe_path(frame.camera_id, frame.event_id, frame.number),
     )
+
+
+def keyframe_answer(keyframe: Keyframe) -> KeyframeAnswer:
+    """As `stored_answer`, of one that has just been chosen."""
+    return stored_answer(
+        StoredFrame(
+            keyframe.camera_id,
+            keyframe.event_id,
+            keyframe.index,
+            keyframe.taken_at,
+            keyframe.width_px,
+            keyframe.height_px,
+            keyframe.surprise_nats,
+            keyframe.saw,
+        )
+    )
+
+
+def _keyframe_path(camera_id: str, event_id: str, number: int) -> str:
+    """The budget's are named by their camera."""
+    return messages.keyframe_path(event_id, number) if event_id else f"/cameras/{camera_id}/keyframes/{number}.jpg"
 
 
 def _clip_answer(clip: Clip) -> ClipAnswer:

@@ -48,10 +48,16 @@ def read_words(request: Request, name: str) -> str:
 
 def read_number(request: Request, name: str, default: int, most: int) -> int:
     """A whole number from 1 to `most`. Raises Mistaken."""
+    number = read_optional_number(request, name, most)
+    return default if number is None else number
+
+
+def read_optional_number(request: Request, name: str, most: int) -> int | None:
+    """As `read_number`; None when it is left out."""
     text = request.query_params.get(name)
     if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= most:
+        return None
+    if not re.fullmatch(r"[0-9]{1,18}", text) or not 1 <= int(text) <= most:
         raise Mistaken(400, f"{name} must be a whole number from 1 to {most}")
     return int(text)
 

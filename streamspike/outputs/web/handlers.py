@@ -22,23 +22,28 @@ from streamspike.outputs.web.answers import (
     ControlAnswer,
     EventPage,
     HealthAnswer,
+    KeyframePage,
     ObservationList,
     VerdictAnswer,
     event_answer,
     event_detail,
     observation_answer,
+    stored_answer,
 )
 from streamspike.outputs.web.archive import Archive
 from streamspike.outputs.web.asked import Mistaken
 from streamspike.outputs.web.entry import COOKIE, COOKIE_SECONDS, Entry
 from streamspike.outputs.web.guard import explain
 from streamspike.outputs.web.hub import Hub, Stream
+from streamspike.outputs.web.model import ModelInService
 from streamspike.outputs.web.pictures import Pictures
 from streamspike.outputs.web.static_files import StaticFile
 from streamspike.outputs.web.wall import Wall
 
 UNWELL = (CameraState.OFFLINE, CameraState.BLIND)
 HISTORY_SECONDS = 600.0
+MAX_NUMBER = 2**53
+"""Of a keyframe: milliseconds since 1970, and what JavaScript can count to."""
 KEPT = {"cache-control": "private, max-age=86400"}
 
 
@@ -53,6 +58,7 @@ class Handlers:
         hub: Hub,
         pictures: Pictures,
         entry: Entry,
+        model: ModelInService,
         clips_folder: Path,
         num_refused: Callable[[], int],
         now: Callable[[], float] = time.time,
@@ -63,6 +69,7 @@ class Handlers:
         self._hub = hub
         self._pictures = pictures
         self._entry = entry
+        self._model = model
         self._clips_folder = clips_folder
         self._num_refused = num_refused
         self._now = now
@@ -109,11 +116,22 @@ class Handlers:
         end = asked.read_time(request, "end", self._now() + 1.0)
         start = asked.read_time(request, "start", end - HISTORY_SECONDS)
         limit, beliefs = asked.read_number(request, "limit", 600, 3600), asked.read_flag(request, "beliefs")
-        known = {record.camera_id for record in await archive.run(archive.store.cameras)}
-        if camera_id not in known | self._wall.states().keys():
-            raise Mistaken(404, "there is no such camera")
+        await self._know(camera_id)
         found = await archive.run(archive.store.observations, camera_id, start, end, limit)
         return _answer(ObservationList(observations=[observation_answer(each, beliefs=beliefs) for each in found]))
+
+    async def list_keyframes(self, request: Request) -> Response:
+        camera_id, archive = asked.read_id(request, "camera_id"), self._archive
+        before = asked.read_optional_number(request, "before", MAX_NUMBER)
+        limit = asked.read_number(request, "limit", 40, 200)
+        await self._know(camera_id)
+        found = await archive.run(archive.store.keyframes.list_budgeted, camera_id, before, limit + 1)
+        frames = [stored_answer(frame) for frame in found[:limit]]
+        return _answer(KeyframePage(keyframes=frames, before=frames[-1].number if len(found) > limit else None))
+
+    async def show_budgeted_keyframe(self, request: Request) -> Response:
+        camera_id, number = asked.read_id(request, "camera_id"), request.path_params["number"]
+        return await self._send_jpeg("", min(number, MAX_NUMBER), camera_id)
 
     async def list_events(self, request: Request) -> Response:
         limit = asked.read_number(request, "limit", 50, 200)
@@ -148,11 +166,7 @@ class Handlers:
         return _answer(VerdictAnswer(id=event_id, useful=body["useful"]))
 
     async def show_keyframe(self, request: Request) -> Response:
-        number = min(request.path_params["number"], 2**31)  # more than the database can hold would be an error there
-        jpeg = await self._archive.run(self._archive.store.keyframes.jpeg, asked.read_id(request, "event_id"), number)
-        if jpeg is None:
-            raise Mistaken(404, "there is no such keyframe")
-        return Response(jpeg, media_type="image/jpeg", headers=KEPT)
+        return await self._send_jpeg(asked.read_id(request, "event_id"), min(request.path_params["number"], MAX_NUMBER))
 
     async def show_clip(self, request: Request) -> Response:
         event_id, archive = asked.read_id(request, "event_id"), self._archive
@@ -188,6 +202,9 @@ class Handlers:
         )
         return _answer(answer)
 
+    async def show_model(self, request: Request) -> Response:
+        return _answer(self._model.answer(await self._archive.run(self._archive.store.night_shift)))
+
     async def log_in(self, request: Request) -> Response:
         """The form sends the token; the browser keeps a cookie for it."""
         fields = parse_qs((await request.body()).decode("utf-8", "replace"))
@@ -208,6 +225,18 @@ class Handlers:
 
     async def explain_store(self, request: Request, error: Exception) -> Response:
         return explain(503, str(error))
+
+    async def _know(self, camera_id: str) -> None:
+        """Raises Mistaken: nobody has ever watched such a camera."""
+        known = {record.camera_id for record in await self._archive.run(self._archive.store.cameras)}
+        if camera_id not in known | self._wall.states().keys():
+            raise Mistaken(404, "there is no such camera")
+
+    async def _send_jpeg(self, event_id: str, number: int, camera_id: str | None = None) -> Response:
+        jpeg = await self._archive.run(self._archive.store.keyframes.jpeg, event_id, number, camera_id)
+        if jpeg is None:
+            raise Mistaken(404, "there is no such keyframe")
+        return Response(jpeg, media_type="image/jpeg", headers=KEPT)
 
     async def _send(self, stream: Stream) -> AsyncIterator[bytes]:
         try:

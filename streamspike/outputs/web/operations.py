@@ -45,6 +45,7 @@ class Operation:
 
 _CAMERA = Parameter("camera_id", "path", ID_SCHEMA, "of a camera")
 _EVENT = Parameter("event_id", "path", ID_SCHEMA, "of an event")
+_NUMBER = Parameter("number", "path", {"type": "integer", "minimum": 0}, "of the keyframe")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("list_cameras", "GET", "/api/cameras", "All cameras as they stand.", answers.CameraList, failures=(503,)),
@@ -96,6 +97,28 @@ OPERATIONS: tuple[Operation, ...] = (
         failures=(400, 404, 503),
     ),
     Operation(
+        "list_keyframes",
+        "GET",
+        "/api/cameras/{camera_id}/keyframes",
+        "What was worth keeping of a camera under its hourly budget of keyframes, newest first.",
+        answers.KeyframePage,
+        parameters=(
+            _CAMERA,
+            Parameter("before", "query", {"type": "integer", "minimum": 1}, "number of a keyframe; only older ones"),
+            Parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": 200, "default": 40}, "at most"),
+        ),
+        failures=(400, 404, 503),
+    ),
+    Operation(
+        "show_budgeted_keyframe",
+        "GET",
+        "/cameras/{camera_id}/keyframes/{number:int}.jpg",
+        "A frame chosen under the hourly budget.",
+        media=JPEG,
+        parameters=(_CAMERA, _NUMBER),
+        failures=(404, 503),
+    ),
+    Operation(
         "list_events",
         "GET",
         "/api/events",
@@ -139,7 +162,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/events/{event_id}/keyframes/{number:int}.jpg",
         "A frame chosen for an event.",
         media=JPEG,
-        parameters=(_EVENT, Parameter("number", "path", {"type": "integer", "minimum": 0}, "of the keyframe")),
+        parameters=(_EVENT, _NUMBER),
         failures=(404, 503),
     ),
     Operation(
@@ -155,9 +178,18 @@ OPERATIONS: tuple[Operation, ...] = (
         "stream",
         "GET",
         "/api/stream",
-        "Server-sent events: hello, observation, event, state; and lost, after which to ask for everything again.",
+        "Server-sent events: hello, observation, event, state, keyframe, model (there is another one); and lost, after "
+        "which to ask for everything again.",
         media="text/event-stream",
         failures=(503,),
     ),
     Operation("show_health", "GET", "/api/health", "Whether streamspike is well.", answers.HealthAnswer),
+    Operation(
+        "show_model",
+        "GET",
+        "/api/model",
+        "Which model is in service, and what the night shift does.",
+        answers.ModelAnswer,
+        failures=(503,),
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 import time
@@ -20,13 +21,14 @@ from streamspike.core import CameraState, Event, Keyframe, Observation
 from streamspike.errors import SinkError, StoreError
 from streamspike.outputs import messages
 from streamspike.outputs.recorder import Recorder
-from streamspike.outputs.web.answers import event_answer, observation_answer
+from streamspike.outputs.web.answers import event_answer, keyframe_answer, observation_answer
 from streamspike.outputs.web.archive import Archive
 from streamspike.outputs.web.asked import Mistaken
 from streamspike.outputs.web.entry import Entry
 from streamspike.outputs.web.guard import Guard
 from streamspike.outputs.web.handlers import Handlers, show_document, show_file
 from streamspike.outputs.web.hub import Hub
+from streamspike.outputs.web.model import ModelInService
 from streamspike.outputs.web.openapi import describe_api
 from streamspike.outputs.web.operations import OPERATIONS
 from streamspike.outputs.web.pictures import Pictures
@@ -56,12 +58,14 @@ class WebServer:
         clips_folder: Path,
         watched: Callable[[], Sequence[Watched]],
         now: Callable[[], float] = time.time,
+        model_name: Callable[[], str | None] = lambda: None,
     ) -> None:
         """
         Args:
             store_path: of the recorder's store, which exists.
             clips_folder: where the files of clips are; it may not exist.
             watched: the cameras of this process; asked each time.
+            model_name: of the engine, as in events; asked each time. None where no camera asks a model.
 
         Raises:
             ConfigError: the page could be reached from other machines, and there is no token.
@@ -72,6 +76,7 @@ class WebServer:
         self._config = config
         self._now = now
         self._wall = Wall(watched)
+        self._model = ModelInService(model_name, now)
         self._pictures = Pictures(self._wall.frame_of, config.picture_width_px)
         self._store_path = store_path
         self._clips_folder = clips_folder
@@ -83,16 +88,23 @@ class WebServer:
         answer = observation_answer(observation)
         progress = round(self._wall.progress_of(observation.camera_id), 4)
         self.hub.tell("observation", answer.model_copy(update={"learning_progress": progress}).model_dump_json())
+        if self._model.look():
+            self.hub.tell("model", "{}")
 
     async def alert(self, event: Event, keyframe: Keyframe | None) -> None:
         self.hub.tell("event", event_answer(event, None if keyframe is None else keyframe.index).model_dump_json())
+
+    async def show(self, keyframe: Keyframe) -> None:
+        """A keyframe chosen under the hourly budget."""
+        self.hub.tell("keyframe", keyframe_answer(keyframe).model_dump_json())
 
     async def report_state(self, camera_id: str, state: CameraState, reason: str) -> None:
         at = self._now()
         self._wall.report_state(camera_id, state, reason, at)
         control = self._wall.control_of(camera_id)
         budget = None if control is None else control.alerts_per_day
-        self.hub.tell("state", messages.state_payload(camera_id, state, reason, at, alerts_per_day=budget))
+        told = json.loads(messages.state_payload(camera_id, state, reason, at, alerts_per_day=budget))
+        self.hub.tell("state", json.dumps(told | {"degraded": self._wall.is_degraded(camera_id)}))
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[WebServer]:
@@ -150,6 +162,7 @@ class WebServer:
             self.hub,
             self._pictures,
             self._entry,
+            self._model,
             self._clips_folder,
             lambda: guard.num_refused,
             self._now,

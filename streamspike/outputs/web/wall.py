@@ -73,6 +73,11 @@ class Wall:
         camera = self._find(camera_id)
         return None if camera is None else camera.control
 
+    def is_degraded(self, camera_id: str) -> bool:
+        """The model of a camera of this process fails, and only motion is watched."""
+        camera = self._find(camera_id)
+        return camera is not None and camera.stats.degraded
+
     def progress_of(self, camera_id: str) -> float:
         """Of learning, in [0, 1]."""
         camera = self._find(camera_id)
@@ -90,6 +95,7 @@ class Wall:
             id=camera.camera_id,
             state=view.state.value,
             reason=view.reason,
+            degraded=camera.stats.degraded,
             since=None if view.since is None else iso_utc(view.since),
             watched=True,
             learning_progress=calibrator.progress,
@@ -115,6 +121,7 @@ def _remembered(record: CameraRecord) -> CameraAnswer:
         id=record.camera_id,
         state=record.state.value if record.state else "",
         reason=record.reason,
+        degraded=False,
         since=None if record.reported_at is None else iso_utc(record.reported_at),
         watched=False,
         learning_progress=0.0,

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from streamspike.core import CameraState
+from streamspike.core import CameraState, EventKind
 from streamspike.outputs.clip_table import Clip
 from streamspike.outputs.web.openapi import plain_path
 from streamspike.outputs.web.operations import OPERATIONS
 from tests.support.messages import NOON, end_of, make_event, make_observation
-from tests.support.page import FakeCamera, PageRun, frame_at, page_run, real_keyframe
+from tests.support.page import FakeCamera, PageRun, budgeted_keyframe, frame_at, page_run, real_keyframe
 
 
 @pytest.fixture
@@ -198,6 +198,12 @@ def test_a_clip_is_sent_in_the_ranges_a_browser_asks_for(page: PageRun, tmp_path
         ("/api/events/nothing", 404),
         ("/events/nothing/clip.mp4", 404),
         ("/events/nothing/keyframes/0.jpg", 404),
+        ("/cameras/nothing/keyframes/0.jpg", 404),
+        ("/cameras/door/keyframes/99999999999999999999999.jpg", 404),
+        ("/api/cameras/nothing/keyframes", 404),
+        ("/api/cameras/door/keyframes?before=yesterday", 400),
+        ("/api/cameras/door/keyframes?before=99999999999999999", 400),
+        ("/api/cameras/door/keyframes?limit=201", 400),
         ("/events/nothing/keyframes/99999999999999999999999.jpg", 404),
         ("/nothing", 404),
     ],
@@ -226,6 +232,7 @@ def test_openapi_describes_every_operation_and_its_answers(page: PageRun, camera
     page.alert(event, real_keyframe(event))
     page.observe(make_observation())
     camera.latest_frame = frame_at(0.0)
+    page.show(replace(budgeted_keyframe(0), index=0))
     known = {"camera_id": "door", "event_id": event.event_id, "number:int": "0"}
     for operation in OPERATIONS:
         if operation.method == "POST" or operation.name in ("stream", "show_clip"):
@@ -241,7 +248,56 @@ def test_openapi_describes_every_operation_and_its_answers(page: PageRun, camera
             assert set(answer.model_dump()) >= set(schema["required"])
 
 
-def test_the_stream_tells_of_observations_events_and_states(page: PageRun) -> None:
+def test_keyframes_of_the_budget_come_page_by_page_newest_first(page: PageRun) -> None:
+    page.alert(make_event(), real_keyframe(make_event()))  # keyframes of events are not among them
+    assert page.get("/api/cameras/door/keyframes") == {"keyframes": [], "before": None}
+    for number in range(5):
+        page.show(budgeted_keyframe(number))
+    page.show(budgeted_keyframe(5, camera_id="yard"))
+    first = page.get("/api/cameras/door/keyframes?limit=3")
+    rest = page.get(f"/api/cameras/door/keyframes?limit=3&before={first['before']}")
+    assert [frame["saw"] for frame in first["keyframes"]] == ["thing 4", "thing 3", "thing 2"]
+    assert [frame["saw"] for frame in rest["keyframes"]] == ["thing 1", "thing 0"] and rest["before"] is None
+    newest = first["keyframes"][0]
+    assert (newest["camera"], newest["surprise_nats"], newest["taken_at"]) == ("door", 2.5, "2026-07-27T10:04:00.000Z")
+    picture = page.request(newest["url"])
+    assert picture.headers["content-type"] == "image/jpeg" and picture.body == budgeted_keyframe(4).jpeg
+    assert page.request(newest["url"].replace("door", "yard")).status == 404, "another camera has none of that number"
+
+
+def test_a_camera_whose_model_fails_says_so_whatever_its_state(page: PageRun, camera: FakeCamera) -> None:
+    assert page.get("/api/cameras")["cameras"][0]["degraded"] is False
+    camera.stats.degraded = True
+    stream = page.open_stream()
+    page.report_state("door", CameraState.STILL)
+    page.alert(replace(make_event(), kind=EventKind.MOTION, expected=(), believed=()))
+    assert stream.take()[1]["degraded"] is True
+    assert stream.take()[1]["kind"] == "motion"
+    stream.close()
+    assert page.get("/api/cameras")["cameras"][0]["degraded"] is True
+    assert page.get("/api/events")["events"][0]["kind"] == "motion"
+
+
+def test_the_model_in_service_is_told_and_another_one_is_noticed(page: PageRun) -> None:
+    told = page.get("/api/model")
+    assert told == {"model": "nano@f57a99d5", "adapter": None, "since": "2026-07-27T10:00:00.000Z", "night_shift": None}
+    stream = page.open_stream()
+    page.model_name = "nano@f57a99d5+night-3@0011aabb"
+    page.recorder.store.report_night_shift(0.25, "drawing pairs", NOON + 60)
+    page.observe(make_observation())
+    assert [stream.take()[0] for _ in range(2)] == ["observation", "model"]
+    page.observe(make_observation(1))
+    page.report_state("door", CameraState.WATCHING)
+    assert [stream.take()[0] for _ in range(2)] == ["observation", "state"], "it is told once"
+    stream.close()
+    told = page.get("/api/model")
+    assert (told["model"], told["adapter"]) == ("nano@f57a99d5", "night-3@0011aabb")
+    assert told["night_shift"] == {"progress": 0.25, "words": "drawing pairs", "at": "2026-07-27T10:01:00.000Z"}
+    page.model_name = None
+    assert page.get("/api/model")["model"] is page.get("/api/model")["since"] is None
+
+
+def test_the_stream_tells_of_observations_events_states_and_keyframes(page: PageRun) -> None:
     stream = page.open_stream()
     page.report_state("door", CameraState.BLIND, "the picture is black")
     page.observe(make_observation(1))
@@ -257,6 +313,10 @@ def test_the_stream_tells_of_observations_events_and_states(page: PageRun) -> No
     assert kind == "observation" and len(seen["beliefs"]) == 2 and seen["learning_progress"] == 0.0
     kind, event = stream.take()
     assert kind == "event" and page.request(event["picture"]).status == 200
+    page.show(budgeted_keyframe(1))
+    kind, frame = stream.take()
+    assert kind == "keyframe" and page.request(frame["url"]).status == 200
+    assert frame == page.get("/api/cameras/door/keyframes")["keyframes"][0]
     stream.close()
 
 
