@@ -13,6 +13,7 @@ from streamspike import __version__
 from streamspike.bench.budget.command import add_budget_command
 from streamspike.bench.commands import add_engine_command
 from streamspike.bench.cues.command import add_cues_command
+from streamspike.bench.hour.command import add_hour_command
 from streamspike.bench.surprise.command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
@@ -386,3 +387,4 @@ add_surprise_command(bench_app, _configure, _open_output)
 add_sample_command(app, _configure)
 add_feedback_command(app, _configure)
 add_budget_command(bench_app, _configure, _open_output)
+add_hour_command(bench_app, _configure, _open_output)
