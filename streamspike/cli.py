@@ -18,6 +18,7 @@ from streamspike.bench.surprise.command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command
+from streamspike.refine.dataset.command import add_export_command
 
 if TYPE_CHECKING:
     from streamspike.app import Reload, RunReport
@@ -386,5 +387,6 @@ add_cues_command(bench_app)
 add_surprise_command(bench_app, _configure, _open_output)
 add_sample_command(app, _configure)
 add_feedback_command(app, _configure)
+add_export_command(refine_app, _configure)
 add_budget_command(bench_app, _configure, _open_output)
 add_hour_command(bench_app, _configure, _open_output)

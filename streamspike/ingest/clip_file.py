@@ -27,8 +27,10 @@ from streamspike.ingest.ring import Packet, StreamHeader
 COPIED_CODECS = ("h264", "hevc")
 TICK = Fraction(1, 90_000)
 """Time base of what is encoded here."""
-ENCODER_OPTIONS = {"preset": "veryfast", "crf": "23", "g": "50", "bf": "0"}
+ENCODER_OPTIONS = {"preset": "veryfast", "g": "50", "bf": "0"}
 """No B-frames: where pictures come at odd times, their decoding times would make the file shorter than it is."""
+USUAL_CRF = 23
+"""x264's measure of loss: 18 is taken for lossless by the eye, 23 is its default."""
 MAX_STEP_SECONDS = 10
 """A longer step from packet to packet is a camera's clock that jumped; the file goes on without it."""
 USUAL_SECONDS = Fraction(1, 25)
@@ -115,9 +117,10 @@ class EncodedFile:
 
     codec = "h264"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, crf: int = USUAL_CRF) -> None:
         self.seconds = 0.0
         self._path = path
+        self._options = {**ENCODER_OPTIONS, "crf": str(crf)}
         self._size = (0, 0)
         self._first_seconds = self._last_seconds = 0.0
         with _explained(path):
@@ -160,7 +163,7 @@ class EncodedFile:
         with _explained(self._path):
             self._stream = self._container.add_stream("libx264", rate=round(1 / USUAL_SECONDS))
         self._stream.width, self._stream.height = self._size
-        self._stream.pix_fmt, self._stream.options = "yuv420p", ENCODER_OPTIONS
+        self._stream.pix_fmt, self._stream.options = "yuv420p", self._options
         self._stream.codec_context.time_base = TICK
         self._stream.codec_context.thread_count = 1  # the cores are for cameras and the model
 

@@ -259,11 +259,11 @@ class ClipArchive:
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
             part = PART.match(path.name)
-            if part and not _is_other_process(int(part[1])):
+            if part and not is_other_process(int(part[1])):
                 path.unlink(missing_ok=True)
 
 
-def _is_other_process(process_id: int) -> bool:
+def is_other_process(process_id: int) -> bool:
     """Whether such a process runs and is not this one, which has not begun to write yet (in a container all are 1)."""
     if process_id == os.getpid():
         return False
