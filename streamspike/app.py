@@ -63,13 +63,23 @@ class RunReport:
 
 def load_engine(config: Config) -> Engine:
     """The Video-LLM of the config, on its device, behind what its scorer asks. Takes seconds. Raises ModelError."""
+    from streamspike.pipeline.adapters import dress_engine
+
+    engine = _load_bare(config)
+    dress_engine(engine, config)
+    return engine
+
+
+def _load_bare(config: Config) -> Engine:
+    """Without its adapter."""
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
     from streamspike.engine.rater import RatingEngine
 
+    model = config.model.model_copy(update={"adapter": None})
     if "zero-shot" in config.model_scorers:
-        return RatingEngine(load_model(config.model), config.segment.seconds)
-    return IncrementalEngine(load_model(config.model), config.segment.seconds, config.engine)
+        return RatingEngine(load_model(model), config.segment.seconds)
+    return IncrementalEngine(load_model(model), config.segment.seconds, config.engine)
 
 
 def name_camera(source: str, taken: Sequence[str]) -> tuple[str, str]:
@@ -153,7 +163,7 @@ async def _watch(
         await probe(config.mqtt)
     if engine is None and config.model_scorers:
         with console.status(f"loading the model {config.model.name}"):
-            engine = await asyncio.to_thread(load_engine, config)
+            engine = await asyncio.to_thread(_load_bare, config)  # the supervisor puts on its adapter, and swaps it
     stats = EngineStats()
     store = Store(Path(config.store.path), topic)
     service = InferenceService(engine, stats, config.engine, clock) if engine is not None else contextlib.nullcontext()
@@ -187,7 +197,9 @@ async def _watch(
             stack.enter_context(panel)
             stack.enter_context(_stop_on_signals(supervisor.stop))
             if reload is not None:
-                stack.enter_context(_on_hangup(supervisor.watch_config(*reload).request))
+                supervisor.watch_config(*reload)
+            if reload is not None or config.model.adapter is not None:
+                stack.enter_context(_on_hangup(supervisor.look_again))
             if for_seconds is not None:
                 asyncio.get_running_loop().call_later(for_seconds, supervisor.stop)
             await supervisor.run()
@@ -226,7 +238,7 @@ def _report(supervisor: Supervisor, num_events: int, stats: EngineStats, unpubli
 
 @contextlib.contextmanager
 def _on_hangup(request: Callable[[], None]) -> Iterator[None]:
-    """SIGHUP has the configuration read again."""
+    """SIGHUP has the configuration read and the adapter looked for again."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, request)
     try:

@@ -48,6 +48,10 @@ ModelOption = Annotated[
         "--model", help="nano (built in), a local folder, or a Hugging Face id such as Qwen/Qwen2.5-VL-7B-Instruct."
     ),
 ]
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(help="On top of the model: a folder, a registered name, or promoted: the one in service."),
+]
 ScorerOption = Annotated[
     str | None,
     typer.Option(help="surprise; frame-difference, itti-baldi, ... need no model; see configs/default.yaml."),
@@ -131,6 +135,7 @@ def watch(
     mqtt: Annotated[str | None, typer.Option(help="Broker: mqtt://user:password@host:1883 or mqtts://...")] = None,
     scorer: ScorerOption = None,
     model: ModelOption = None,
+    adapter: AdapterOption = None,
     device: DeviceOption = None,
     for_seconds: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="Stop after so long.")
@@ -159,7 +164,7 @@ def watch(
             "fast" if fast else None,
             scorer,
             mqtt={"url": mqtt},
-            model={"name": model, "device": device},
+            model={"name": model, "adapter": adapter, "device": device},
             store={"path": str(store) if store else None},
         )
 
@@ -205,6 +210,7 @@ def score(
     config: ConfigOption = None,
     scorer: ScorerOption = None,
     model: ModelOption = None,
+    adapter: AdapterOption = None,
     device: DeviceOption = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of all sampling; the same seed gives the same output.")
@@ -215,7 +221,9 @@ def score(
     from streamspike.pipeline.opener import check_address
     from streamspike.progress import show_progress
 
-    settings = _configure(config, [file], "fast", scorer, model={"name": model, "device": device, "seed": seed})
+    settings = _configure(
+        config, [file], "fast", scorer, model={"name": model, "adapter": adapter, "device": device, "seed": seed}
+    )
     check_address(settings.cameras[0])  # before an earlier output is overwritten
     with _open_output(out) as lines, show_progress("scoring", None, "s") as progress:
 

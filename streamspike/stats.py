@@ -101,6 +101,8 @@ class EngineStats:
     """Fast windows: how often one was filled again and its drift measured."""
     drift_nats: float = 0.0
     """Gauge: the drift that was measured last."""
+    adapter_swaps: Counter[str] = field(default_factory=Counter)
+    """Times the model was to wear another adapter, by result: swapped, failed (the one before goes on)."""
     queued_requests: int = 0
     """Gauge: waiting or being answered."""
     degraded: bool = False

@@ -76,7 +76,7 @@ class IncrementalEngine:
         """
         if max_streams < 1:
             raise ValueError(f"an engine remembers at least one stream: {max_streams = }")
-        self.name = loaded.slot.name
+        self.name, self.slot = loaded.slot.name, loaded.slot
         self._loaded = loaded
         self._segment_seconds = segment_seconds
         self._clock = clock
@@ -109,8 +109,8 @@ class IncrementalEngine:
 
     def wear(self, adapter: Adapter | None) -> None:
         """Answer with this adapter, or none, from now on. Raises ModelError: it cannot be; all is as it was."""
-        self._loaded.slot.put(adapter)
-        self.name = self._loaded.slot.name
+        self.slot.put(adapter)
+        self.name = self.slot.name
         self.forget()
 
     def forget(self) -> None:

@@ -28,7 +28,7 @@ class PlainEngine(ABC):
             segment_seconds: length of a segment; read only by models that are told the time of each frame.
             clock: monotonic seconds, for the stage times.
         """
-        self.name = loaded.slot.name
+        self.name, self.slot = loaded.slot.name, loaded.slot
         self._loaded = loaded
         self._segment_seconds = segment_seconds
         self._clock = clock
@@ -36,8 +36,8 @@ class PlainEngine(ABC):
 
     def wear(self, adapter: Adapter | None) -> None:
         """Answer with this adapter, or none, from now on. Raises ModelError: it cannot be; all is as it was."""
-        self._loaded.slot.put(adapter)
-        self.name = self._loaded.slot.name
+        self.slot.put(adapter)
+        self.name = self.slot.name
 
     def assess(self, request: Request) -> Assessment:
         """Answer one request; with an empty window only the caption, as there is no prior.

@@ -95,6 +95,17 @@ def state_payload(
     )
 
 
+def model_payload(name: str, at: float) -> str:
+    """Which model is in service.
+
+    Args:
+        name: as in events, `model@version` or `model@version+adapter@version`.
+        at: UTC; since when.
+    """
+    base, _, adapter = name.partition("+")
+    return _dump({"model": base, "adapter": adapter or None, "since": iso_utc(at), "version": VERSION})
+
+
 def error_payload(camera_id: str | None, command: str | None, reason: str, sentence: str, at: float) -> str:
     """Why a command was refused. What was sent is not quoted."""
     return _dump(

@@ -178,6 +178,13 @@ ENGINE = (
     ),
     Family("refills", "engine_refills_total", "Fast windows that were filled again, which measures the drift."),
     Family("drift_nats", "engine_drift_nats", "The drift measured last."),
+    Family(
+        "adapter_swaps",
+        "engine_adapter_swaps_total",
+        "Times the model was to wear another adapter; when it fails, the one before goes on.",
+        "result",
+        ("swapped", "failed"),
+    ),
     Family("queued_requests", "engine_queued_requests", "Requests waiting or being answered."),
     Family("degraded", "engine_degraded", "1 while the model fails at everything."),
 )

@@ -95,7 +95,7 @@ class Metrics(Collector):
         self._memory: EngineMemory | None = None
         self._memory_metrics: list[Metric] = []
         self._outbox: OutboxWatch | None = None
-        self._model = ""
+        self._engine: Engine | None = None
         self._ended_at: dict[str, float] = {}  # by camera: UTC of the end of the segment scored last
         self._make_histograms()
         ProcessCollector(registry=self.registry)
@@ -142,7 +142,7 @@ class Metrics(Collector):
         self._rows = [(COUNTED[type(each)], each) for each in counted]
         self._memory = engine if isinstance(engine, EngineMemory) else None
         self._outbox = OutboxWatch(store_path)
-        self._model = engine.name if engine is not None else ""
+        self._engine = engine
         for camera in cameras:
             for metric in self._by_camera:
                 metric.labels(camera.camera_id)  # there from the start, so that the first one is an increase
@@ -182,11 +182,14 @@ class Metrics(Collector):
             return list(self._collect())
 
     def _collect(self) -> Iterator[Metric]:
+        name = self._engine.name if self._engine is not None else ""  # it may wear another adapter than before
         yield InfoMetricFamily(
             "streamspike_build",
             "What runs.",
-            {"version": __version__, "python": platform.python_version(), "model": self._model},
+            {"version": __version__, "python": platform.python_version(), "model": name},
         )
+        base, _, adapter = name.partition("+")
+        yield InfoMetricFamily("streamspike_model", "Which model is in service.", {"model": base, "adapter": adapter})
         cameras = list(self._cameras)  # the loop may add or remove one meanwhile
         labelled = [({"camera": camera.camera_id}, camera) for camera in cameras]
         yield from names.collect(names.CAMERA, [(labels, camera.stats) for labels, camera in labelled])

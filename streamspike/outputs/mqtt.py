@@ -153,6 +153,10 @@ class MqttSink:
         self._known[camera_id] = _Known(state, reason, since, event_id)
         self.refresh(camera_id)
 
+    def tell_model(self, name: str) -> None:
+        """Publish which model is in service from now on; `name` as in events."""
+        self._retain(self.topics.model, messages.model_payload(name, self._clock()))
+
     def refresh(self, camera_id: str) -> None:
         """Publish the state of a camera again: what belongs to it has changed. Nothing before its first report."""
         known, control = self._known.get(camera_id), self.commander.controls.get(camera_id)

@@ -1,6 +1,7 @@
 """The names of the MQTT topics: what is published where, and where commands are listened for.
 
 {prefix}/status                     online or offline
+{prefix}/model                      which model is in service, with which adapter
 {prefix}/error                      why something was refused that names no camera of this process
 {prefix}/{camera}/state             what the camera does, its budget and the event that goes on
 {prefix}/{camera}/surprise          one message a segment
@@ -28,6 +29,10 @@ class Topics:
     @property
     def status(self) -> str:
         return f"{self.prefix}/status"
+
+    @property
+    def model(self) -> str:
+        return f"{self.prefix}/model"
 
     def state(self, camera_id: str) -> str:
         return f"{self.prefix}/{camera_id}/state"

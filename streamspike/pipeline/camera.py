@@ -30,6 +30,7 @@ from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.moved import moved_event
 from streamspike.pipeline.opener import make_opener
 from streamspike.pipeline.outage import Outage
+from streamspike.pipeline.shift import ShiftWatch
 from streamspike.stats import CameraStats
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class CameraPipeline:
         asks = config.scorer_of(camera) in MODEL_SCORERS
         self._fallback = Fallback(camera, config, self.stats) if asks else None
         self._retuned: tuple[Config, CameraConfig] | None = None
+        self._shift = ShiftWatch()
         self._gate = Gate(self.stats, health=config.health)
         self._channel: Channel[Segment] = Channel(config.segment.max_queued, clock.monotonic)
         self._ring = ring = Ring(config.ingest.pre_seconds, config.ingest.ring_max_bytes, self.stats)
@@ -202,6 +204,19 @@ class CameraPipeline:
         async with self._telling:
             await self._tell_event(self._tracker.update(observation), segment)
         await self.keyframes.offer(segment, observation)
+        if self._tracker is self.events:
+            await self._heed_swap(observation)
+
+    async def _heed_swap(self, observation: Observation) -> None:
+        """Learn again when the model is another one and is surprised in another way; see `shift.py`."""
+        shift = self._shift.note(observation)
+        if shift is None:
+            return
+        logger.warning("camera %s: %s", self.camera_id, shift.sentence)
+        if shift.relearn:
+            await self._end_event()
+            shift.teach(self.events.calibrator)
+            self._changed.set()
 
     async def _judge(self, segment: Segment) -> None:
         self._verdict = await asyncio.to_thread(self._gate.judge, segment)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import TypeVar
 
 from streamspike.clock import Clock, SystemClock
 from streamspike.config import EngineConfig
@@ -13,6 +14,8 @@ from streamspike.core import Assessment, Engine, Request
 from streamspike.engine.scheduler import Scheduler, Ticket
 from streamspike.errors import EngineError, RequestShed, StreamspikeError
 from streamspike.stats import EngineStats
+
+T = TypeVar("T")
 
 CHECK_SECONDS = 60.0
 """The engine checks what it remembers that often, when nobody waits. A check takes about as long as one answer."""
@@ -33,9 +36,8 @@ class InferenceService:
         config: EngineConfig = EngineConfig(),  # noqa: B008  # frozen
         clock: Clock = SystemClock(),  # noqa: B008  # has no state
     ) -> None:
-        self.name = engine.name
+        self.engine = engine
         self.stats = stats
-        self._engine = engine
         self._clock = clock
         self._scheduler = Scheduler(config, stats)
         self._answers: dict[Ticket, asyncio.Future[Assessment]] = {}
@@ -43,6 +45,15 @@ class InferenceService:
         self._submitted = asyncio.Event()
         self._closing = False
         self._bug_was_heard = False
+
+    @property
+    def name(self) -> str:
+        """Of the model as it is now."""
+        return self.engine.name
+
+    async def between_steps(self, work: Callable[[], T]) -> T:
+        """Run something on the engine's thread, while no step runs and requests wait. What it raises is raised."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def assess(
         self, request: Request, priority: int = 0, waiting_since: float | None = None, *, patient: bool = False
@@ -101,10 +112,10 @@ class InferenceService:
             for ticket in step.skipped:
                 self._reply(ticket, RequestShed(f"no time for segment {ticket.request.index} of {ticket.camera_id}"))
             if step.tickets:
-                answers = await loop.run_in_executor(self._thread, self._engine.assess_batch, step.requests)
+                answers = await loop.run_in_executor(self._thread, self.engine.assess_batch, step.requests)
                 self._settle(step.tickets, answers)
             elif self._clock.monotonic() - checked_at > CHECK_SECONDS:
-                await loop.run_in_executor(self._thread, self._engine.check_integrity)
+                await loop.run_in_executor(self._thread, self.engine.check_integrity)
                 checked_at = self._clock.monotonic()
             else:
                 self._submitted.clear()

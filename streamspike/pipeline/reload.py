@@ -42,6 +42,8 @@ class Plan:
     """Go on as they are, with other thresholds or beliefs."""
     refused: tuple[str, ...]
     """One sentence each on what needs a restart."""
+    swapped: tuple[str, ...] = ()
+    """What the model is to wear from now on, if that changes: the new `model.adapter`."""
 
     @property
     def sentence(self) -> str:
@@ -53,6 +55,7 @@ class Plan:
                 ("removed", self.removed),
                 ("restarted", [camera.id for camera in self.replaced]),
                 ("changed settings of", [camera.id for camera in self.retuned]),
+                ("looks for the adapter", self.swapped),
             )
             if names
         ]
@@ -65,12 +68,12 @@ def plan_reload(before: Config, after: Config, model_scorers: Collection[ScorerN
     Args:
         model_scorers: what the model that runs can be asked; empty when none does.
     """
-    refused = [
-        f"{name}: changes when streamspike is started again"
-        for name in Config.model_fields
-        if name not in IN_PLACE + CAMERAS and getattr(after, name) != getattr(before, name)
-    ]
+    worn = {"adapter": after.model.adapter}  # all else of the model needs a restart
     kept = {name: getattr(before, name) for name in Config.model_fields if name not in IN_PLACE + CAMERAS}
+    kept["model"] = before.model.model_copy(update=worn)
+    refused = [
+        f"{name}: changes when streamspike is started again" for name in kept if getattr(after, name) != kept[name]
+    ]
     known = {camera.id: camera for camera in before.cameras}
     cameras, added, replaced, retuned = [], [], [], []
     sections_changed = any(getattr(after, name) != getattr(before, name) for name in IN_PLACE)
@@ -97,6 +100,7 @@ def plan_reload(before: Config, after: Config, model_scorers: Collection[ScorerN
         replaced=tuple(replaced),
         retuned=tuple(retuned),
         refused=tuple(refused),
+        swapped=(str(after.model.adapter or "none"),) if after.model.adapter != before.model.adapter else (),
     )
 
 

@@ -84,8 +84,12 @@ def add_sample_command(app: typer.Typer, configure: Callable[..., Config]) -> No
 def _load_engine(settings: Config) -> Engine:
     from streamspike.engine.engine import IncrementalEngine
     from streamspike.engine.model import load_model
+    from streamspike.pipeline.adapters import dress_engine
 
-    return IncrementalEngine(load_model(settings.model), settings.segment.seconds, settings.engine)
+    model = settings.model.model_copy(update={"adapter": None})
+    engine = IncrementalEngine(load_model(model), settings.segment.seconds, settings.engine)
+    dress_engine(engine, settings)
+    return engine
 
 
 def _prepare(folder: Path) -> None:

@@ -14,6 +14,7 @@ from streamspike.errors import SourceError, StreamspikeError
 from streamspike.outputs.clips import ClipArchive
 from streamspike.outputs.mqtt import MqttSink
 from streamspike.outputs.recorder import Recorder
+from streamspike.pipeline.adapters import AdapterService
 from streamspike.pipeline.camera import CameraPipeline
 from streamspike.pipeline.inference import InferenceService
 from streamspike.pipeline.reload import Plan, Reloader, ReloadStatus, plan_reload
@@ -60,10 +61,19 @@ class Supervisor:
         self._stopping = False
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by camera
         self._reloader: Reloader | None = None
+        self._adapters = (
+            AdapterService(config, inference, recorder, clock, self._tell_model) if inference is not None else None
+        )
         self._verdicts = VerdictService(self._calibrators, recorder, self._tell_budget)
 
     async def prepare(self) -> None:
-        """Make the cameras, with what they learned and what was commanded earlier. Raises as `CameraPipeline`."""
+        """Make the cameras, with what they learned and what was commanded earlier, and put on the model's adapter.
+
+        Raises as `CameraPipeline`, and ModelError: the adapter that the config names is not there or does not fit.
+        """
+        if self._adapters is not None:
+            await self._adapters.begin()
+            self._tell_model(self._adapters.name)
         for camera in self._config.cameras:
             self.cameras.append(self._make(camera, self._config))
             await self._recall(self.cameras[-1])
@@ -79,6 +89,13 @@ class Supervisor:
     def threshold_of(self, camera_id: str) -> float:
         """Current threshold of a camera, nats; 0.0 when there is none of that name any more."""
         return next((camera.level for camera in self.cameras if camera.camera_id == camera_id), 0.0)
+
+    def look_again(self) -> None:
+        """Read the configuration again, if a file is looked after, and look for another adapter; SIGHUP calls it."""
+        if self._reloader is not None:
+            self._reloader.request()
+        if self._adapters is not None:
+            self._adapters.wake()
 
     def stop(self) -> None:
         """Ask every camera to finish its segment; `run` then ends by itself."""
@@ -101,12 +118,14 @@ class Supervisor:
                 for sink in self._sinks[1:]:
                     await sink.alert(end, None)
             reloading = services.create_task(self._reload(), name="reload")
+            adapting = services.create_task(self._adapt(), name="adapters")
             try:
                 async with asyncio.TaskGroup() as self._group:
                     for camera in self.cameras:
                         self._start(camera)
             finally:
                 reloading.cancel()
+                adapting.cancel()
                 pruning.cancel()
                 heeding.cancel()
                 for camera in self.cameras:
@@ -126,7 +145,10 @@ class Supervisor:
         plan = plan_reload(self._config, config, self._model_scorers)
         # All that can be wrong is found before the first camera is touched.
         fresh = {camera.id: self._make(camera, plan.config) for camera in (*plan.added, *plan.replaced)}
+        adapter_changed = plan.config.model.adapter != self._config.model.adapter
         self._config = plan.config
+        if adapter_changed and self._adapters is not None:
+            self._adapters.reconfigure(plan.config)
         running = {camera.camera_id: camera for camera in self.cameras}
         for camera in plan.retuned:
             running[camera.id].retune(plan.config, camera)
@@ -186,6 +208,14 @@ class Supervisor:
             known = [record.camera_id for record in await self._recorder.run(self._recorder.store.cameras)]
             self._mqtt.attach(controls, gone=[camera_id for camera_id in known if camera_id not in controls])
             self._mqtt.commander.on_feedback = self._verdicts.wake
+
+    async def _adapt(self) -> None:
+        if self._adapters is not None:
+            await self._adapters.run()
+
+    def _tell_model(self, name: str) -> None:
+        if self._mqtt is not None:
+            self._mqtt.tell_model(name)
 
     async def _reload(self) -> None:
         if self._reloader is not None:

@@ -32,7 +32,21 @@ from tests.support.prometheus import fetch, promtool, series_names
 from tests.support.servers import free_port
 from tests.support.tree import modules
 
-LABELS = {"camera", "reason", "stage", "state", "kind", "command", "thread", "le", "version", "python", "model"}
+LABELS = {
+    "camera",
+    "reason",
+    "stage",
+    "state",
+    "kind",
+    "command",
+    "thread",
+    "le",
+    "version",
+    "python",
+    "model",
+    "adapter",
+    "result",
+}
 
 
 @pytest.fixture

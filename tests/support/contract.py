@@ -43,6 +43,7 @@ def example_payloads() -> dict[str, str]:
         "event": messages.event_payload(event, sequence=7, keyframes=(0,)),
         "state": state,
         "surprise": messages.surprise_payload(observation),
+        "model": messages.model_payload("nano@f57a99d5+night-20260726@1a2b3c4d", NOON),
         "error": error,
         "clip": messages.clip_payload(event.event_id, "door", 21.4, 3_145_728, "h264"),
         "keyframe": json.dumps(dict(messages.keyframe_properties(make_keyframe(event)))),
