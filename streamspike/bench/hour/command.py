@@ -31,7 +31,7 @@ def add_hour_command(
         minutes: Annotated[float, typer.Option(min=1, help="Of the four cameras' time, with 24 surprises.")] = 60.0,
         warmup: Annotated[
             float, typer.Option(min=0, help="Minutes before, without surprises, to learn what is usual.")
-        ] = 20.0,
+        ] = 10.0,
         budget: Annotated[float, typer.Option(min=0.1, help="Alerts an hour that each camera may give.")] = 12.0,
         live: Annotated[
             bool, typer.Option("--live", help="At the pace of life, to see how late an alert comes; not the warm-up.")

@@ -33,7 +33,7 @@ class HourSettings:
     """What is asked for."""
 
     minutes: float = 60.0
-    warmup_minutes: float = 20.0
+    warmup_minutes: float = 10.0
     alerts_per_hour: float = 12.0
     """Budget of each camera."""
     seed: int = 0
