@@ -58,3 +58,8 @@ class Reward(Protocol):
     def score(self, candidates: Sequence[str], context: RewardContext) -> list[float]:
         """What each candidate is worth, in [0, 1], in their order. An unreadable candidate is worth 0."""
         ...
+
+    def value(self, candidates: Sequence[str], context: RewardContext) -> float:
+        """What they are worth together, in [0, 1], and what a policy is to be paid by: of a set, more than the sum of
+        its members; of captions, their mean. 0 for none."""
+        ...
