@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamspike.bench.datasets import frame_pairs, funqa, gmdcsa24, labelled_folder, oops, ped2, upcam
+from streamspike.bench.datasets import frame_pairs, funqa, gmdcsa24, labelled_folder, oops, ped2, spliced, upcam
 from streamspike.bench.datasets.disk import StoredDataset
 from streamspike.bench.footage import Dataset
 from streamspike.errors import DatasetError
@@ -27,8 +27,8 @@ def open_dataset(spec: str) -> Dataset:
 
     Args:
         spec: `world`, `world?clips=500&seed=0&scene=street`, `folder:PATH` or the path of a folder with a labels.csv,
-            or `oops:`, `funqa:`, `ucf-crime:`, `xd-violence:`, `ped2:`, `upcam:`, `gmdcsa24:` and the path where that
-            data set lies.
+            `spliced:EVENTS?hours=HOURS`, or `oops:`, `funqa:`, `ucf-crime:`, `xd-violence:`, `ped2:`, `upcam:`,
+            `gmdcsa24:` and the path where that data set lies.
 
     Raises:
         DatasetError: no such data set, or a setting it does not have. A missing folder is told by `footage`.
@@ -40,13 +40,15 @@ def open_dataset(spec: str) -> Dataset:
         from streamspike.bench.datasets.world import parse_world_dataset  # loads OpenCV's drawing
 
         return parse_world_dataset(query)
+    if colon and scheme == spliced.NAME:
+        return spliced.parse_spliced(rest)
     if colon and scheme in STORED:
         if not rest:
             raise DatasetError(f"say where {scheme} lies: {scheme}:PATH; {STORED[scheme][0]}")
         return _stored(scheme, rest)
     if spec and Path(spec).expanduser().is_dir():
         return _stored(labelled_folder.NAME, spec)
-    known = ", ".join(f"{name}:PATH" for name in STORED)
+    known = ", ".join(f"{name}:PATH" for name in (*STORED, spliced.NAME))
     raise DatasetError(f"there is no data set or folder {spec!r}; there are world, world?clips=500&seed=0, {known}")
 
 

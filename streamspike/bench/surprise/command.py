@@ -35,7 +35,8 @@ def add_surprise_command(
             typer.Argument(
                 metavar="DATASET...",
                 help="world (simulated clips; the default), a folder with a labels.csv, or oops:, funqa:, ucf-crime:, "
-                "xd-violence:, ped2:, upcam:, gmdcsa24: and the path where that data set lies.",
+                "xd-violence:, ped2:, upcam:, gmdcsa24: and the path where that data set lies; "
+                "spliced:EVENTS?hours=HOURS puts the clips of a labelled folder into long recordings.",
             ),
         ] = None,
         clips: Annotated[

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -13,15 +14,14 @@ import numpy as np
 
 from streamspike.belief.baselines import make_baseline
 from streamspike.belief.scorers import NOTHING_ASKED, make_scorer, score_of
+from streamspike.bench.datasets.reading import read_frames
 from streamspike.bench.footage import Footage
 from streamspike.bench.surprise.contestants import Contestant
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
-from streamspike.clock import ManualClock
-from streamspike.config import CameraConfig, Config, ScorerName
+from streamspike.config import CameraConfig, Config, IngestConfig, ScorerName
 from streamspike.core import Assessment, Engine, Frame, Observation, Request, Segment
-from streamspike.ingest.ring import Ring
+from streamspike.ingest.frames import LazyFrame
 from streamspike.ingest.segmenter import Segmenter
-from streamspike.ingest.source import open_source
 from streamspike.stats import CameraStats
 from streamspike.world.simulation import Truth
 
@@ -39,6 +39,15 @@ class Painted(Protocol):
 
     def play(self, num_frames: int) -> Iterator[tuple[Segment, Truth]]:
         """Each segment with so many frames, and what is true of it."""
+        ...
+
+
+@runtime_checkable
+class Composed(Protocol):
+    """Footage that is put together from several videos while it is read."""
+
+    def frames(self, config: IngestConfig) -> Generator[Frame | LazyFrame]:
+        """All frames in order of time. Raises SourceError: one of the videos cannot be read."""
         ...
 
 
@@ -80,16 +89,16 @@ def play(footage: Footage, config: Config) -> Iterator[Segment]:
     if isinstance(footage, Painted):
         yield from (segment for segment, _ in footage.play(config.segment.frames))
         return
-    camera = CameraConfig.model_validate({"id": camera_id(footage), "source": footage.address, "pace": "fast"})
-    stats = CameraStats()
-    segmenter = Segmenter(camera.id, config.segment, stats)
-    source = open_source(camera, config.ingest, ManualClock(0.0), stats, Ring(0.0, 1 << 20, stats))
-    try:
-        for frame in source:
+    name = camera_id(footage)
+    segmenter = Segmenter(name, config.segment, CameraStats())
+    if isinstance(footage, Composed):
+        frames = footage.frames(config.ingest)
+    else:
+        frames = read_frames(footage.address, config.ingest, name)
+    with contextlib.closing(frames):
+        for frame in frames:
             yield from segmenter.push(frame)
-        yield from segmenter.flush()
-    finally:
-        source.close()
+    yield from segmenter.flush()
 
 
 def camera_id(footage: Footage) -> str:
