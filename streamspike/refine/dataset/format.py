@@ -126,7 +126,7 @@ def load_rows(folder: Path) -> list[Row]:
 def quiet() -> Iterator[None]:
     """Without the progress bars of datasets, which has no other switch than one for the whole process."""
     datasets = _import_datasets()
-    was_on = datasets.are_progress_bars_enabled()
+    was_on = not datasets.utils.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         yield
