@@ -19,6 +19,8 @@ from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command
 from streamspike.refine.dataset.command import add_export_command
+from streamspike.refine.gate.command import add_gate_commands
+from streamspike.refine.pretrain.command import add_pretrain_command
 
 if TYPE_CHECKING:
     from streamspike.app import Reload, RunReport
@@ -35,7 +37,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 world_app = typer.Typer(help="Simulated cameras whose truth is known.", no_args_is_help=True, rich_markup_mode=None)
-refine_app = typer.Typer(help="Train the built-in model.", no_args_is_help=True, rich_markup_mode=None)
+refine_app = typer.Typer(
+    help="The night shift: better models from logged footage.", no_args_is_help=True, rich_markup_mode=None
+)
 bench_app = typer.Typer(help="Measurements that can be repeated.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(world_app, name="world")
 app.add_typer(refine_app, name="refine")
@@ -357,39 +361,6 @@ def render(
     typer.echo(f"wrote {out} and {truth}")
 
 
-@refine_app.command()
-def pretrain(
-    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there is continued.")] = Path(
-        "runs/nano"
-    ),
-    minutes: Annotated[float, typer.Option(min=0.05, help="Training time, over all resumptions.")] = 75.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda; auto takes the GPU when there is one.")] = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that simulate clips.")] = 1,
-    start: Annotated[
-        str | None, typer.Option("--from", help="A new run starts from this model (nano: the built-in), not at random.")
-    ] = None,
-) -> None:
-    """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
-    from streamspike.engine.model import choose_device
-    from streamspike.progress import show_progress
-    from streamspike.refine.pretrain.curve import plot_curve
-    from streamspike.refine.pretrain.sft import Pretraining
-    from streamspike.refine.pretrain.sft import pretrain as train
-
-    _make_folder(out)
-    chosen = str(choose_device(device))
-    settings = Pretraining(minutes=minutes, seed=seed, device=chosen, workers=workers, start=start)
-    with show_progress("training", minutes, "min") as progress:
-
-        def report(line: dict[str, Any]) -> None:
-            words = "  ".join(f"{key} {value:.3f}" for key, value in line.items() if isinstance(value, float))
-            progress(line["minutes"], f"step {line['steps']}  clips {line['clips']}  {words}")
-
-        folder = train(settings, out, report)
-    typer.echo(f"the model is in {folder}; use it with --model {folder}; learning curve: {plot_curve(out)}")
-
-
 add_engine_command(bench_app, _configure, _open_output)
 add_cues_command(bench_app)
 add_surprise_command(bench_app, _configure, _open_output)
@@ -398,3 +369,5 @@ add_feedback_command(app, _configure)
 add_export_command(refine_app, _configure)
 add_budget_command(bench_app, _configure, _open_output)
 add_hour_command(bench_app, _configure, _open_output)
+add_gate_commands(refine_app, _configure)
+add_pretrain_command(refine_app, _make_folder)
