@@ -100,8 +100,9 @@ class PackedRows:
         return sum(map(len, self._laid))
 
     @property
-    def num_targets(self) -> int:
-        return sum(len(laid.targets) for laid in self._laid)
+    def lengths(self) -> list[int]:
+        """Targets of each answer, in order."""
+        return [length for laid in self._laid for lengths in laid.lengths for length in lengths]
 
     def log_probs(self) -> Tensor:
         """Log-probability of every target at temperature 1, (num_targets,) float32; each answer's end is its last.
@@ -145,7 +146,7 @@ class PackedRows:
 
     def split(self, values: Tensor) -> list[list[list[Tensor]]]:
         """Anything of the shape of `log_probs`, as rows -> questions -> answers -> (tokens incl. end,)."""
-        parts = iter(torch.split(values, [n for laid in self._laid for lengths in laid.lengths for n in lengths]))
+        parts = iter(torch.split(values, self.lengths))
         return [[[next(parts) for _ in lengths] for lengths in laid.lengths] for laid in self._laid]
 
 

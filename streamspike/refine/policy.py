@@ -70,6 +70,7 @@ class Policy:
         self.loaded = loaded
         self.settings = settings
         self.checkpointing = False
+        self._is_off = False
         config = LoraConfig(
             r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules=TARGETS
         )
@@ -101,8 +102,32 @@ class Policy:
     @contextmanager
     def reference(self) -> Iterator[None]:
         """Within it the model is as it was before: the adapter is off."""
-        with self._peft.disable_adapter():
+        self._is_off = True
+        try:
+            with self._peft.disable_adapter():
+                yield
+        finally:
+            self._is_off = False
+
+    @contextmanager
+    def merged(self) -> Iterator[None]:
+        """Within it the adapter is part of the weights, which is faster, and afterwards they are what they were, bit by
+        bit. On a GPU nothing happens: the weights of a large model do not fit in twice."""
+        if self._is_off or self.loaded.device.type != "cpu":
             yield
+            return
+        layers = [layer for layer in self._peft.modules() if hasattr(layer, "get_delta_weight")]
+        kept = [layer.base_layer.weight.detach().clone() for layer in layers]
+        try:
+            with torch.no_grad():
+                for layer in layers:
+                    layer.base_layer.weight += layer.get_delta_weight("default")
+            with self._peft.disable_adapter():
+                yield
+        finally:
+            with torch.no_grad():
+                for layer, weight in zip(layers, kept, strict=True):
+                    layer.base_layer.weight.copy_(weight)
 
     @contextmanager
     def training(self) -> Iterator[None]:
