@@ -76,18 +76,17 @@ def add_hour_command(
         if given.scorer != "surprise":
             raise ConfigError(f"bench hour measures surprise; take scorer: {given.scorer} out of {config}")
         plans = plan_hour(settings, given.segment.seconds)
-        with contextlib.ExitStack() as stack:
-            reports = [stack.enter_context(open_output(out / name)) for name in ("report.json", "report.html")]
-            for name in ("hour.db", "hour.db-wal", "hour.db-shm"):
-                (out / name).unlink(missing_ok=True)
-            url = stack.enter_context(own_broker()) if given.mqtt.url is None else None
+        # Told as it is now: others may work on the checkout meanwhile.
+        where = {"commit": find_commit(), "machine": describe_machine(choose_device(given.model.device))}
+        for name in ("hour.db", "hour.db-wal", "hour.db-shm"):
+            (out / name).unlink(missing_ok=True)
+        with own_broker() if given.mqtt.url is None else contextlib.nullcontext() as url:
             watched = configure_hour(given, settings, out, url)
             recording = asyncio.run(record_hour(watched, settings, plans, lambda: load_engine(watched), show_progress))
-            result = measure_hour(recording, settings)
-            result |= {"commit": find_commit(), "machine": describe_machine(choose_device(watched.model.device))}
-            for report, text in zip(
-                reports, (json.dumps(result, indent=1), render_page(result, recording)), strict=True
-            ):
+        result = measure_hour(recording, settings) | where
+        # Only now: an earlier report stands until there is a new one.
+        for name, text in (("report.json", json.dumps(result)), ("report.html", render_page(result, recording))):
+            with open_output(out / name) as report:
                 report.write(text + "\n")
         typer.echo(render_text(result))
         typer.echo(f"\nreport: {out / 'report.html'}")

@@ -33,6 +33,7 @@ def render_text(result: Mapping[str, Any]) -> str:
         lines.append(_row(name, *(f"{row[key]:g}" for key in COLUMNS), *shares))
     lines += [
         "",
+        "again: one more alert about a surprise that was told; false: about nothing that was scripted",
         "improbable: false alarms in which something happened that has at least "
         f"{result['settings']['improbable_nats']:g} nats by the rules of the simulation",
         "keyframes: nats of the chosen ones as a share of the best of the hour; of distinct: of the best without two "
