@@ -68,10 +68,13 @@ REVERSALS: dict[str, tuple[Reversal, ...]] = {  # the first that fits
     "covered": (Reversal("uncovered"),),
     "uncovered": (Reversal("covered"),),
     "camera_moves": (Reversal("camera_moves"),),
+    "turn": (Reversal("turn"),),
     "turn_back": (Reversal("turn_back"),),
     "jump": (Reversal("jump"),),
     # These lead one way only: what they become has another reversal, or none.
     "start": (Reversal("stop"),),
+    "bend": (Reversal("get_up"),),
+    "lie_down": (Reversal("get_up"),),
     "fall": (Reversal("get_up"),),
     "run": (Reversal(GOES_ON + "run", other_side=True),),
     "item_vanishes": (Reversal("appear", of_what="box"), Reversal("appear", of_what="bag")),
@@ -97,7 +100,7 @@ def flip(sentence: str) -> str | None:
 def reverse(sentence: str) -> str | None:
     """What is true of a segment played backwards, if `sentence` is true of it; None if there is no such sentence.
 
-    "gets up" becomes "sits down", which is true of who sat and not of who lay; see `reverse_all`.
+    "gets up" becomes "sits down", which is true of who sat and not of who lay; `turn_all` knows which.
     """
     saying = read_saying(sentence)
     turned = reverse_saying(saying) if saying is not None else None
@@ -131,23 +134,42 @@ def turn_saying(saying: Saying, branch: Branch) -> Saying | None:
     return flip_saying(saying) if branch == "flip" else reverse_saying(saying)
 
 
-LAID_LOW = ("fall", "collide", "hit", GOES_ON + "lie")
+POSTURES = {  # what tells of a posture, and what getting up from it is in reverse; "": nothing that can be said
+    "sit": "sit",
+    GOES_ON + "sit": "sit",
+    "bend": "bend",
+    GOES_ON + "crouch": "bend",
+    "lie_down": "lie_down",
+    GOES_ON + "rest": "lie_down",
+    "fall": "",
+    "collide": "",
+    "hit": "",
+    GOES_ON + "lie": "",
+}
 
 
 def turn_all(sentences: Sequence[str], branch: Branch) -> tuple[str | None, ...]:
     """What is true of each segment of the turned clip, in its order, if `sentences` are true of those of the clip.
 
-    Knows the rest of the clip: who gets up after somebody was seen to lie may not have sat, so nothing is said of that.
+    Unlike `reverse` it knows the clip: who gets up was seen to sit, to crouch or to rest before, or nothing is said.
     """
     if branch == "flip":
         return tuple(map(flip, sentences))
     turned: list[str | None] = []
-    low = False
+    postures: dict[str, str] = {}
     for sentence in sentences:
         saying = read_saying(sentence)
-        low = low or (saying is not None and saying.kind in LAID_LOW)
-        doubtful = low and saying is not None and saying.kind == "get_up" and saying["who"] == "person"
-        turned.append(None if doubtful else reverse(sentence))
+        if saying is None:
+            turned.append(None)
+            continue
+        who = saying["who"] or "person"
+        if saying.kind == "get_up":
+            kind = postures.pop(who, "")
+            turned.append(saying.told_as(kind).text if kind else None)
+            continue
+        if saying.kind in POSTURES:
+            postures["person" if saying.kind == "hit" else who] = POSTURES[saying.kind]
+        turned.append(reverse(sentence))
     return tuple(reversed(turned))
 
 

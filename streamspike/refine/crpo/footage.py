@@ -27,25 +27,29 @@ WORDING_TEXT, OTHER_TEXT = "Which of these happens at the end?", "Which of these
 
 
 class FootageItems:
-    """Implements `ItemSource`: one question for each clip that there is something to ask about, known beforehand.
+    """Implements `ItemSource`: one question for each clip that there is something to ask about, known beforehand."""
 
-    Clips are read once for their captions, and again when their item is asked for.
-    """
-
-    def __init__(self, source: ExampleSource, seed: int, dynamic_share: float, agrees: Agrees | None = None) -> None:
+    def __init__(
+        self,
+        source: ExampleSource,
+        captions: Sequence[Sequence[str]],
+        seed: int,
+        dynamic_share: float,
+        agrees: Agrees | None = None,
+    ) -> None:
         """
         Args:
+            captions: of each example's segments, so that no video is decoded for them.
             dynamic_share: of the questions, as far as captions allow.
             agrees: asked about every question that could be asked, which takes time; None: all may be.
         """
         self._source = source
         self._asked: list[tuple[int, Question]] = []
-        told = [(example.captions, bool(example.truth)) for example in source]
         num_dynamic = 0
-        for number, (captions, known) in enumerate(told):
+        for number, told in enumerate(captions):
             rng = np.random.default_rng([seed, number])
-            others = [text for k, (texts, _) in enumerate(told) if k != number for text in texts if text]
-            possible = ask_about(captions, known, others, rng)
+            others = [text for k, texts in enumerate(captions) if k != number for text in texts if text]
+            possible = ask_about(told, others, rng)
             if agrees is not None:
                 example = source[number]
                 possible = [question for question in possible if agrees(example, question)]
@@ -67,12 +71,11 @@ class FootageItems:
         return (self[number] for number in range(len(self)))
 
 
-def ask_about(captions: Sequence[str], known: bool, others: Sequence[str], rng: np.random.Generator) -> list[Question]:
-    """All questions about a clip.
+def ask_about(captions: Sequence[str], others: Sequence[str], rng: np.random.Generator) -> list[Question]:
+    """All questions about a clip, without their answers: a caption of the journal is not the truth.
 
     Args:
         captions: of its segments.
-        known: they are the truth; otherwise no answer is known.
         others: captions of other clips.
     """
     asked = ask_all(captions, (*DYNAMIC, *STATIC), BRANCHES, rng)
@@ -82,7 +85,7 @@ def ask_about(captions: Sequence[str], known: bool, others: Sequence[str], rng: 
                 after = index + 1, turn_index(index, len(captions), branch) + 1
                 made = _ask_wording(caption, branch, after, rng) or _ask_other(caption, others, branch, after, rng)
                 asked += [made] if made is not None else []
-    return asked if known else [_unanswered(question) for question in asked]
+    return [_unanswered(question) for question in asked]
 
 
 def _draw(questions: Sequence[Question], rng: np.random.Generator) -> Question:

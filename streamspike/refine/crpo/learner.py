@@ -1,10 +1,10 @@
 """Dual-branch GRPO: groups of answers about a clip and about its counterfactual branch, rewarded for how they relate.
 
 For each question both branches are asked the same. The policy over choices is pi(c) = softmax(log-likelihood / T): the
-answers are drawn from it, and it is what the loss moves, so the gradient is that of the policy that acted. Per branch
-a group of `group` answers, advantage A = (R - mean) / (std + 1e-6) within it, loss = -mean A log pi(answer), plus
-beta times the KL to the reference (adapter off) per token of the answers drawn, in the estimate
-exp(ref - log) - (ref - log) - 1 (Schulman, "Approximating KL Divergence", 2020), as GRPO has it.
+answers are drawn from it, and it is what the loss moves, so the gradient is that of the policy that acted. Per branch a
+group of `group` answers, its advantages A (`grpo.advantages`), loss = -mean A log pi(answer), plus beta times the KL to
+the reference (adapter off) per token of the answers drawn, in the estimate of GRPO: exp(d) - d - 1, d = log reference -
+log pi.
 
 Deviations from CRPO (arXiv 2605.21988):
 
@@ -16,23 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from streamspike.errors import ConfigError
+from streamspike.errors import ConfigError, DatasetError
 from streamspike.refine.crpo.asking import Style, pose_both, weigh
 from streamspike.refine.crpo.labels import LABELS, Labels, label_by, majority, verified
 from streamspike.refine.crpo.questions import Question
 from streamspike.refine.crpo.relation import RewardSettings, relates, reward_answers, share
 from streamspike.refine.crpo.scenes import Item, ItemSource
+from streamspike.refine.grpo import GrpoSettings, advantages
 from streamspike.refine.packed import PackedRows
 from streamspike.refine.policy import Policy
 from streamspike.refine.training import Backward, Learnt, draw_example
 
-EPSILON = 1e-6
+ADVANTAGE = GrpoSettings()
+"""Its way to scale rewards within a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class CrpoSettings:
     """How answers are drawn and weighed."""
 
     questions: int = 8
-    """In one forward, two rows each."""
+    """In an item of the loop; each is a forward and a backward of two rows."""
     group: int = 8
     """Answers drawn for each branch of a question."""
     temperature: float = 4.0
@@ -51,12 +54,27 @@ class CrpoSettings:
     rewards: RewardSettings = field(default_factory=RewardSettings)
     style: Style = "sentences"
     seed: int = 0
+    cached: int = 1024
+    """Questions whose frames' features are kept, as the vision tower does not learn; 16 tokens a segment with the
+    built-in model, 0.1 MB a question."""
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.group < 2 or self.temperature <= 0 or self.beta < 0:
             raise ConfigError(f"one question or more, groups of two or more, T above 0, beta not below: {self}")
         if self.labels not in LABELS:
             raise ConfigError(f"labels are {', '.join(LABELS)}, not {self.labels!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Posed:
+    """A question, as far as it stays the same however often it is asked: features, and what the reference says."""
+
+    question: Question
+    rows: PackedRows
+    """Of the clip and of its branch."""
+    reference: Tensor
+    """Log-probabilities by the reference, in the order of the rows' targets."""
+    truths: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +88,8 @@ class _Group:
 
     def loss(self, rewards: Sequence[float], beta: float) -> Tensor:
         drawn = torch.tensor(self.answers)
-        advantages = z_scores(rewards).to(self.log_pi.device)
-        return beta * self.kl[drawn].mean() - (advantages * self.log_pi[drawn]).mean()
+        advantage = torch.from_numpy(advantages(rewards, ADVANTAGE)).to(self.log_pi)
+        return beta * self.kl[drawn].mean() - (advantage * self.log_pi[drawn]).mean()
 
 
 class CrpoLearner:
@@ -83,41 +101,57 @@ class CrpoLearner:
         """
         Args:
             data: what the items are, as JSON; a run is continued only with the same.
+
+        Raises:
+            DatasetError: there are no items.
         """
         if not len(items):
-            raise ConfigError("there is nothing to ask about: the dataset has no clip with a question in it")
+            raise DatasetError("there is nothing to ask about: no clip of the dataset has a question in it")
         self.policy = policy
         self._items = items
         self._settings = settings
         self._data = data
+        self._pose = lru_cache(settings.cached)(self._pose_anew)
 
     def describe(self) -> Mapping[str, Any]:
-        return {**asdict(self._settings), "data": dict(self._data)}
+        """Settings, and what the data are."""
+        described = asdict(self._settings)
+        del described["cached"]
+        return {**described, "data": dict(self._data)}
 
     def learn(self, number: int, backward: Backward) -> Learnt:
-        """The losses of both branches of `questions` questions, in one forward."""
+        """The losses of both branches of each of `questions` questions."""
         settings = self._settings
-        places = range(number * settings.questions, (number + 1) * settings.questions)
-        items = [self._items[draw_example(settings.seed, place, len(self._items))] for place in places]
-        rows = PackedRows(self.policy.loaded, [row for item in items for row in pose_both(item, settings.style)])
+        rng = np.random.default_rng([settings.seed, number])
+        counts = _Counts()
+        with self.policy.training():
+            for place in range(number * settings.questions, (number + 1) * settings.questions):
+                posed = self._pose(draw_example(settings.seed, place, len(self._items)))
+                log_probs = posed.rows.log_probs()
+                ratio = posed.reference - log_probs
+                per_token = posed.rows.split(torch.exp(ratio) - ratio - 1)
+                answers = posed.rows.split(log_probs)
+                clip, branch = (self._draw(answers[row], per_token[row], rng) for row in (0, 1))
+                drawn = clip.answers, branch.answers
+                rewards = reward_answers(posed.question, drawn, posed.truths, settings.rewards)
+                losses = clip.loss(rewards[0], settings.beta), branch.loss(rewards[1], settings.beta)
+                backward(torch.stack(losses).mean() / settings.questions)
+                counts.add(posed, (clip, branch), rewards)
+        return Learnt(counts.means(), counts.words)
+
+    def _pose_anew(self, place: int) -> _Posed:
+        item = self._items[place]
+        rows = PackedRows(self.policy.loaded, pose_both(item, self._settings.style))
         with torch.no_grad(), self.policy.reference():
             reference = rows.log_probs()
-        known = rows.split(reference)
-        truths = [self._truths(item, weigh(known[2 * k]).tolist()) for k, item in enumerate(items)]
-        with self.policy.training():
-            log_probs = rows.log_probs()
-            ratio = reference - log_probs
-            answers, kl = rows.split(log_probs), rows.split(torch.exp(ratio) - ratio - 1)
-            rng = np.random.default_rng([settings.seed, number])
-            losses, counts = [], _Counts()
-            for k, item in enumerate(items):
-                groups = self._draw(answers[2 * k], kl[2 * k], rng), self._draw(answers[2 * k + 1], kl[2 * k + 1], rng)
-                drawn = groups[0].answers, groups[1].answers
-                rewards = reward_answers(item.question, drawn, truths[k], settings.rewards)
-                losses += [group.loss(r, settings.beta) for group, r in zip(groups, rewards, strict=True)]
-                counts.add(item, groups, truths[k], rewards)
-            backward(torch.stack(losses).mean())
-        return Learnt(counts.means(), counts.words)
+        return _Posed(item.question, rows, reference, self._find_truths(item, rows.split(reference)[0]))
+
+    def _find_truths(self, item: Item, reference: Sequence[Sequence[Tensor]]) -> tuple[int, int]:
+        if self._settings.labels == "truth":
+            return item.question.answers
+        if self._settings.labels == "majority":
+            return label_by(item.question, majority(weigh(reference).tolist()))
+        return label_by(item.question, verified(self.policy, item))
 
     def _draw(
         self, answers: Sequence[Sequence[Tensor]], kl: Sequence[Sequence[Tensor]], rng: np.random.Generator
@@ -125,15 +159,8 @@ class CrpoLearner:
         log_pi = torch.log_softmax(weigh(answers) / self._settings.temperature, dim=-1)
         chances = log_pi.detach().double().exp().cpu().numpy()
         drawn = rng.choice(len(chances), size=self._settings.group, p=chances / chances.sum())
-        num_choices = len(kl[0])
-        per_token = [torch.cat([asked[choice] for asked in kl]).mean() for choice in range(num_choices)]
+        per_token = [torch.cat(tokens).mean() for tokens in zip(*kl, strict=True)]
         return _Group(drawn.tolist(), log_pi, torch.stack(per_token))
-
-    def _truths(self, item: Item, reference_scores: Sequence[float]) -> tuple[int, int]:
-        if self._settings.labels == "truth":
-            return item.question.answers
-        answer = majority(reference_scores) if self._settings.labels == "majority" else verified(self.policy, item)
-        return label_by(item.question, answer)
 
 
 class _Counts:
@@ -143,13 +170,11 @@ class _Counts:
         self.words = ""
         self._values: dict[str, list[float]] = {}
 
-    def add(
-        self, item: Item, groups: Sequence[_Group], truths: tuple[int, int], rewards: Sequence[Sequence[float]]
-    ) -> None:
-        question = item.question
+    def add(self, posed: _Posed, groups: Sequence[_Group], rewards: Sequence[Sequence[float]]) -> None:
+        question = posed.question
         self.words = self.words or describe_draw(question, (groups[0].answers, groups[1].answers))
         firsts = [int(group.log_pi.argmax()) for group in groups]
-        right = [first == answer for first, answer in zip(firsts, truths, strict=True)]
+        right = [first == answer for first, answer in zip(firsts, posed.truths, strict=True)]
         pairs = [
             relates(question, one, two, "transform") for one, two in zip(*(g.answers for g in groups), strict=True)
         ]
@@ -165,12 +190,6 @@ class _Counts:
 
     def means(self) -> dict[str, float]:
         return {key: float(np.mean(values)) for key, values in self._values.items()}
-
-
-def z_scores(rewards: Sequence[float]) -> Tensor:
-    """Advantages within a group, (answers,); all 0 where all rewards are the same."""
-    values = torch.tensor(list(rewards))
-    return (values - values.mean()) / (values.std(unbiased=False) + EPSILON)
 
 
 def describe_draw(question: Question, drawn: tuple[Sequence[int], Sequence[int]]) -> str:

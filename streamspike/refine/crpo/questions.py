@@ -31,9 +31,9 @@ DYNAMIC: tuple[QuestionKind, ...] = ("direction", "reversible", "sequence")
 STATIC: tuple[QuestionKind, ...] = ("who", "company", "place")
 """Of the world's grammar. Captions in free words have `wording` (dynamic) and `other clip` (static)."""
 
-OPPOSITES = ("enter", "leave", "sit", "get_up", "put_down", "pick_up", "leave_behind", "lights_out", "lights_on",
-             "covered", "uncovered")  # fmt: skip
-"""Happenings that lead back to themselves when they are reversed twice, and are not their own reversal."""
+OPPOSITES = ("enter", "leave", "sit", "bend", "lie_down", "get_up", "put_down", "pick_up", "leave_behind", "lights_out",
+             "lights_on", "covered", "uncovered")  # fmt: skip
+"""Happenings whose reversal is an ordinary happening too, and another one."""
 MAX_WHO = 4
 UNKNOWN = -1
 
@@ -115,12 +115,14 @@ def ask_all(
     for branch in branches:
         turned = turn_all(sentences, branch)
         for index, saying in enumerate(sayings):
-            if saying is None or turned[turn_index(index, len(sentences), branch)] is None:
+            back = turned[turn_index(index, len(sentences), branch)]
+            if saying is None or back is None:
                 continue
             place = _Place(index, len(sentences), branch)
-            makers = {"direction": _ask_direction, "who": _ask_who, "company": _ask_company, "place": _ask_place,
-                      "reversible": _ask_reversible}  # fmt: skip
-            found = (make(saying, place, rng) for kind, make in makers.items() if kind in kinds)
+            makers = {"direction": _ask_direction, "who": _ask_who, "company": _ask_company, "place": _ask_place}
+            found = [make(saying, place, rng) for kind, make in makers.items() if kind in kinds]
+            if "reversible" in kinds:
+                found.append(_ask_reversible(saying, read_saying(back), place, rng))
             asked += [question for question in found if question is not None]
         if branch == "reverse" and "sequence" in kinds:
             asked += _ask_sequences(sentences, turned, rng)
@@ -172,15 +174,16 @@ def _ask_direction(saying: Saying, place: _Place, rng: np.random.Generator) -> Q
     return place.ask("direction", saying.kind, text, sides, options, sides.index(saying["side"]), (1, 0))
 
 
-def _ask_reversible(saying: Saying, place: _Place, rng: np.random.Generator) -> Question | None:
-    opposite = turn_saying(saying, place.branch)
+def _ask_reversible(
+    saying: Saying, opposite: Saying | None, place: _Place, rng: np.random.Generator
+) -> Question | None:
     if place.branch != "reverse" or saying.kind not in OPPOSITES or opposite is None or not place.inside:
         return None
     order = rng.permutation(2).tolist()
     options = [(saying, opposite)[k] for k in order]
     texts = [option.text for option in options]
-    answer = order.index(0)
-    return place.ask("reversible", saying.kind, "What happens at the end?", texts, (options, options), answer, (1, 0))
+    return place.ask("reversible", saying.kind, "What happens at the end?", texts, (options, options),
+                     order.index(0), (1, 0))  # fmt: skip
 
 
 def _ask_who(saying: Saying, place: _Place, rng: np.random.Generator) -> Question | None:
