@@ -13,11 +13,14 @@ from streamspike import __version__
 from streamspike.bench.budget.command import add_budget_command
 from streamspike.bench.commands import add_engine_command
 from streamspike.bench.cues.command import add_cues_command
+from streamspike.bench.dynamics.command import add_dynamics_command
 from streamspike.bench.hour.command import add_hour_command
 from streamspike.bench.surprise.command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
 from streamspike.pipeline.sample_command import add_sample_command
+from streamspike.refine.commands import add_training_commands
+from streamspike.refine.crpo.command import add_crpo_command
 from streamspike.refine.dataset.command import add_export_command
 from streamspike.refine.gate.command import add_gate_commands
 from streamspike.refine.pretrain.command import add_pretrain_command
@@ -367,7 +370,10 @@ add_surprise_command(bench_app, _configure, _open_output)
 add_sample_command(app, _configure)
 add_feedback_command(app, _configure)
 add_export_command(refine_app, _configure)
+add_crpo_command(refine_app, _configure)
+add_dynamics_command(bench_app, _configure, _open_output)
 add_budget_command(bench_app, _configure, _open_output)
 add_hour_command(bench_app, _configure, _open_output)
 add_gate_commands(refine_app, _configure)
 add_pretrain_command(refine_app, _make_folder)
+add_training_commands(refine_app, _configure)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from streamspike.belief.prompts import OBSERVE
-from streamspike.engine.model import NANO, LoadedModel
+from streamspike.engine.model import FEW_PARAMETERS, LoadedModel
 from streamspike.refine.crpo.counterfactual import Segments, turn_segments
 from streamspike.refine.crpo.questions import View
 from streamspike.refine.crpo.scenes import Item
@@ -30,8 +30,8 @@ MAX_ROWS = 16
 
 
 def style_of(loaded: LoadedModel) -> Style:
-    """What this model understands: the built-in one and its offspring know no questions but their own."""
-    return "sentences" if loaded.name.partition("@")[0].partition("+")[0] in (NANO, "model") else "letters"
+    """What this model understands: one as small as the built-in one knows no questions but its own."""
+    return "sentences" if loaded.num_parameters < FEW_PARAMETERS else "letters"
 
 
 def pose(segments: Segments, text: str, view: View, style: Style, segment_seconds: float = 1.0) -> LessonRow:
