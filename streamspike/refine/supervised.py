@@ -6,28 +6,29 @@ of W segments, and before it the captions of what has left it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from streamspike.belief.prompts import OBSERVE, PREDICT
 from streamspike.belief.summary import Summary
+from streamspike.config import BeliefConfig
 from streamspike.errors import DatasetError
-from streamspike.refine.examples import Example, ExampleSource
+from streamspike.refine.examples import ExampleSource
 from streamspike.refine.packed import Asked, Features, PackedRows, portions, share_windows
 from streamspike.refine.policy import Policy
 from streamspike.refine.training import Backward, Learnt, draw_example
+from streamspike.refine.witness import Witness, Words
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisedSettings:
     """What is taught about a clip."""
 
-    window_segments: int = 8
-    summary_words: int = 36
     observe: bool = False
     """Teach "what just happened?" as well. Off: captions of the journal are the model's own, and it would learn to
     repeat itself."""
+    words: Words = "given"
     rows_per_pass: int = 8
     """Windows in one forward and backward."""
 
@@ -38,9 +39,18 @@ class SupervisedLearner:
     method = "supervised"
 
     def __init__(
-        self, policy: Policy, examples: ExampleSource, settings: SupervisedSettings, seed: int, data_hash: str = ""
+        self,
+        policy: Policy,
+        examples: ExampleSource,
+        belief: BeliefConfig,
+        settings: SupervisedSettings,
+        seed: int,
+        data_hash: str = "",
     ) -> None:
         """
+        Args:
+            belief: its window and the length of its memory.
+
         Raises:
             DatasetError: there are no examples.
         """
@@ -48,19 +58,31 @@ class SupervisedLearner:
             raise DatasetError("there are no examples to learn from")
         self.policy = policy
         self._examples = examples
+        self._belief = belief
+        self._witness = Witness(policy, examples, belief, settings.words)
         self._settings = settings
         self._seed = seed
         self._data_hash = data_hash
 
     def describe(self) -> Mapping[str, Any]:
         """Settings, and what the data are."""
-        return {**asdict(self._settings), "data": self._data_hash, "examples": len(self._examples), "seed": self._seed}
+        shape = {"window_segments": self._belief.window_segments, "summary_words": self._belief.summary_words}
+        return {
+            **asdict(self._settings),
+            **shape,
+            "data": self._data_hash,
+            "examples": len(self._examples),
+            "seed": self._seed,
+        }
 
     def learn(self, number: int, backward: Backward) -> Learnt:
-        """Mean negative log-likelihood of the captions' tokens, nats; nothing where a clip has no captions."""
+        """Mean negative log-likelihood of the captions' tokens, nats."""
         settings, loaded = self._settings, self.policy.loaded
-        example = self._examples[draw_example(self._seed, number, len(self._examples))]
-        rows = share_windows(example.segments, teach(example, settings), example.segment_seconds)
+        which = draw_example(self._seed, number, len(self._examples))
+        example = self._examples[which]
+        captions = self._witness.captions(which, example)
+        taught = teach(captions, self._belief, observe=settings.observe)
+        rows = share_windows(example.segments, taught, example.segment_seconds)
         num_tokens = sum(
             len(loaded.layout.tokenize(answer)) + 1 for row in rows for asked in row.asked for answer in asked.answers
         )
@@ -71,19 +93,19 @@ class SupervisedLearner:
                 loss = -PackedRows(loaded, part, known).log_probs().sum() / num_tokens
                 total += float(loss.detach())
                 backward(loss)
-        return Learnt({"nats": total} if rows else {}, example.captions[-1] if example.captions else "")
+        return Learnt({"nats": total}, captions[-1])
 
 
-def teach(example: Example, settings: SupervisedSettings) -> Iterator[tuple[int, Asked]]:
+def teach(captions: Sequence[str], belief: BeliefConfig, *, observe: bool) -> Iterator[tuple[int, Asked]]:
     """The first segment of each window, and what is taught about it."""
-    summary = Summary(settings.summary_words)
-    for index, caption in enumerate(example.captions):
-        start = max(0, index - settings.window_segments)
+    summary = Summary(belief.summary_words)
+    for index, caption in enumerate(captions):
+        start = max(0, index - belief.window_segments)
         if start:
-            summary.append(example.captions[start - 1])
+            summary.append(captions[start - 1])
         if not caption:
             continue
         if index:
             yield start, Asked(index - start, summary.text, PREDICT, (caption,))
-        if settings.observe:
+        if observe:
             yield start, Asked(index - start + 1, summary.text, OBSERVE, (caption,))
