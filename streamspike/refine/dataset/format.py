@@ -113,6 +113,8 @@ def load_rows(folder: Path) -> list[Row]:
     datasets = _import_datasets()
     import pyarrow
 
+    if (folder / "state.json").is_file() and not any(folder.glob("*.arrow")):
+        return []  # which it writes, but does not read
     try:
         with quiet():
             table = datasets.load_from_disk(str(folder), keep_in_memory=True)
