@@ -6,12 +6,32 @@ import hashlib
 from dataclasses import dataclass
 from importlib import resources
 
+MODULES = (
+    "beliefs",
+    "camera",
+    "detail",
+    "dom",
+    "footage",
+    "keys",
+    "list",
+    "memory",
+    "model",
+    "page",
+    "server",
+    "status",
+    "strip",
+    "timeline",
+    "viewer",
+    "wall",
+    "words",
+)
+"""The script of the page, as browsers load it: native modules, without a build."""
 FILES = {
     "/": ("index.html", "text/html"),
     "/login": ("login.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
+    **{f"/js/{module}.js": (f"js/{module}.js", "text/javascript") for module in MODULES},
 }
 """By path: the name of the file and its media type."""
 

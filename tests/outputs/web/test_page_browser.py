@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from streamspike.core import CameraState, Event
+from streamspike.core import CameraState, Event, EventKind
 from tests.support.browser import Browser, Page
 from tests.support.messages import end_of, make_event, make_observation
-from tests.support.page import FakeCamera, PageRun, frame_at, page_run, real_keyframe
+from tests.support.page import FakeCamera, PageRun, budgeted_keyframe, frame_at, page_run, real_keyframe
 
 pytestmark = pytest.mark.slow
 HOSTILE = '<img src="//evil.example/x" onerror="window.hacked = 1"><script>window.hacked = 1</script>'
@@ -25,8 +26,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[PageRun]:
-    with page_run(tmp_path, FakeCamera("door", latest_frame=frame_at(1)), FakeCamera("yard")) as page:
+def door() -> FakeCamera:
+    return FakeCamera("door", latest_frame=frame_at(1))
+
+
+@pytest.fixture
+def run(tmp_path: Path, door: FakeCamera) -> Iterator[PageRun]:
+    with page_run(tmp_path, door, FakeCamera("yard")) as page:
         page.report_state("door", CameraState.LEARNING)
         page.report_state("yard", CameraState.OFFLINE, "no frame for 12 s")
         page.observe(make_observation(0))
@@ -43,8 +49,12 @@ def page(browser: Browser, run: PageRun) -> Iterator[Page]:
     opened.close()
 
 
-def told(run: PageRun, number: int = 0, saw: str = "the gate falls over") -> Event:
-    event = replace(make_event(number), saw=saw, believed=((saw, 0.97), ("a cat sits", 0.03)), p_value=1e-4)
+def told(
+    run: PageRun, number: int = 0, saw: str = "the gate falls over", kind: EventKind = EventKind.SURPRISE
+) -> Event:
+    event = replace(make_event(number), saw=saw, believed=((saw, 0.97), ("a cat sits", 0.03)), p_value=1e-4, kind=kind)
+    if kind is not EventKind.SURPRISE:
+        event = replace(event, expected=(), believed=())
     run.alert(event, real_keyframe(event))
     return event
 
@@ -117,13 +127,87 @@ def test_a_camera_is_paused_and_given_a_budget(page: Page, run: PageRun) -> None
     assert (door["paused"], door["alerts_per_day"]) == (True, 12.0)
 
 
+def test_keyframes_of_the_budget_are_a_strip_that_grows_and_goes_back(browser: Browser, run: PageRun) -> None:
+    for number in range(30):
+        run.show(budgeted_keyframe(number, surprise_nats=number / 10))
+    page = browser.open(run.url)
+    kept = "document.querySelectorAll('[data-camera=door] .kept')"
+    page.wait(f"{kept}.length == 24 && {kept}[0].querySelector('img').naturalWidth == 320")
+    assert page.text("[data-camera=door] .kept").split("\n")[1:] == ["2.9 nats", "thing 29"]
+    assert page.run("document.querySelector('[data-camera=yard] .strip').hidden")
+    page.click("[data-camera=door] .strip .older")
+    page.wait(f"{kept}.length == 30 && document.querySelector('[data-camera=door] .strip .older').hidden")
+    run.show(budgeted_keyframe(30))
+    page.wait(f"{kept}.length == 31")
+    page.click("[data-camera=door] .kept")
+    page.wait("document.querySelector('#viewer').open && document.querySelector('#viewer img').naturalWidth == 320")
+    words = page.text("#viewer")
+    assert "thing 30" in words and "2.50 nats of surprise. As unlikely, to the model, as 1 in 12." in words
+    page.press("k")  # there is nothing newer
+    page.press("j")
+    page.wait("document.querySelector('#viewer h2').textContent == 'thing 29'")
+    page.press("Escape")
+    page.wait("!document.querySelector('#viewer').open")
+    number = budgeted_keyframe(29).index
+    page.wait(f"document.activeElement.dataset.number == '{number}'")
+    assert not page.errors
+    page.close()
+
+
+def test_a_camera_whose_model_fails_says_so_and_its_events_are_marked(
+    page: Page, run: PageRun, door: FakeCamera
+) -> None:
+    assert page.run("document.querySelector('[data-camera=door] .degraded').hidden")
+    door.stats.degraded = True
+    run.report_state("door", CameraState.WATCHING, "degraded: the model fails; frame-difference alone is watched")
+    page.wait("!document.querySelector('[data-camera=door] .degraded').hidden")
+    assert page.text("[data-camera=door] .state") == "watching"
+    run.observe(replace(make_observation(1, 3.25), kind=EventKind.MOTION, hypotheses=(), prior=(), posterior=()))
+    page.wait("document.querySelector('[data-camera=door] .nats').innerText.startsWith('3.25 nats of motion')")
+    told(run, 0, "frame-difference 0.2", EventKind.MOTION)
+    page.wait("document.querySelector('#list .kind')?.innerText == 'motion only'")
+    page.click("#list .event")
+    page.wait("document.querySelector('#detail .amount').innerText == '6.4 nats of motion'")
+    assert "no model says what it shows" in page.text("#detail") and "motion only" in page.text("#detail")
+    door.stats.degraded = False
+    run.report_state("door", CameraState.WATCHING)
+    page.wait("document.querySelector('[data-camera=door] .degraded').hidden")
+
+
+def test_a_camera_that_was_moved_is_no_surprise(page: Page, run: PageRun) -> None:
+    told(run, 0, "the camera was moved", EventKind.MOVED)
+    page.wait("document.querySelector('#list .kind')?.innerText == 'camera moved'")
+    assert "nats" not in page.text("#list")
+    page.click("#list .event")
+    page.wait("document.querySelector('#detail .meaning').innerText.startsWith('It looks elsewhere')")
+    assert "nats" not in page.text("#detail")
+
+
+def test_the_model_in_service_and_the_night_shift_are_in_one_line(page: Page, run: PageRun) -> None:
+    page.wait(
+        "document.querySelector('#model').innerText.startsWith('model nano@f57a99d5, no adapter, in service since')"
+    )
+    run.recorder.store.report_night_shift(0.25, "drawing pairs", time.time())
+    run.model_name = "nano@f57a99d5+night-3@0011aabb"
+    run.observe(make_observation(1))
+    page.wait("document.querySelector('#model').innerText.includes('adapter night-3@0011aabb')")
+    assert "night shift 25 %: drawing pairs" in page.text("#model")
+
+
 def test_hostile_words_stay_words(page: Page, run: PageRun) -> None:
     told(run, 0, HOSTILE)
     run.observe(replace(make_observation(1), caption=HOSTILE, hypotheses=(HOSTILE, "a cat sits")))
     run.report_state("door", CameraState.OFFLINE, HOSTILE)
+    run.show(replace(budgeted_keyframe(0), saw=HOSTILE))
     page.click("#list .event")
     page.wait("document.querySelector('#detail .belief')")
-    for place in ("#list .saw", "#detail-title", "#detail .belief:not(.title) .what", "[data-camera=door] .sees"):
+    for place in (
+        "#list .saw",
+        "#detail-title",
+        "#detail .belief:not(.title) .what",
+        "[data-camera=door] .sees",
+        ".kept .saw",
+    ):
         page.wait(f"document.querySelector({json.dumps(place)}).textContent == {json.dumps(HOSTILE)}")
     page.wait(f"document.querySelector('[data-camera=door] .state').textContent.endsWith({json.dumps(HOSTILE)})")
     assert page.run("window.hacked") is None and page.run("document.querySelectorAll('[onerror]').length") == 0
@@ -209,8 +293,9 @@ def test_a_phone_shows_everything_in_one_column(browser: Browser, run: PageRun) 
 
 def test_everything_that_can_be_used_has_a_name(page: Page, run: PageRun) -> None:
     told(run)
+    run.show(budgeted_keyframe(0))
     page.click("#list .event")
-    page.wait("document.querySelector('#detail .belief')")
+    page.wait("document.querySelector('#detail .belief') && document.querySelector('.kept')")
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
     roles = ("button", "textbox", "searchbox", "combobox", "image", "img", "progressbar", "dialog", "link")
     nameless = [

@@ -13,6 +13,7 @@ from streamspike.errors import ConfigError, SinkError
 from streamspike.outputs.clip_table import Clip
 from streamspike.outputs.web.entry import Entry, is_loopback
 from streamspike.outputs.web.operations import OPERATIONS
+from streamspike.outputs.web.static_files import FILES
 from tests.support.messages import make_event
 from tests.support.page import FakeCamera, PageRun, page_run, real_keyframe
 
@@ -35,7 +36,7 @@ def locked(tmp_path: Path) -> Iterator[PageRun]:
 def test_every_answer_keeps_other_sites_out(page: PageRun) -> None:
     page.alert(make_event(), real_keyframe(make_event()))
     picture = f"/events/{make_event().event_id}/keyframes/0.jpg"
-    for path in ("/", "/page.js", "/api/events", picture, "/nothing", "/api/events?limit=x"):
+    for path in ("/", "/js/page.js", "/api/events", picture, "/nothing", "/api/events?limit=x"):
         headers = page.request(path).headers
         policy = headers["content-security-policy"]
         assert "default-src 'none'" in policy and "script-src 'self';" in policy and "frame-ancestors 'none'" in policy
@@ -46,11 +47,13 @@ def test_every_answer_keeps_other_sites_out(page: PageRun) -> None:
 
 
 def test_the_page_has_no_inline_script_or_style_and_asks_nobody_else(page: PageRun) -> None:
-    for path in ("/", "/login", "/page.css", "/page.js", "/icon.svg"):
+    code = ""
+    for path in FILES:
         text = page.request(path).body.decode()
         assert "://" not in text.replace("http://www.w3.org/2000/svg", ""), path
         assert not any(word in text for word in (" style=", " onclick=", " onload=", "<script>", "javascript:")), path
-    code = page.request("/page.js").body.decode()
+        code += text if path.endswith(".js") else ""
+    assert code
     assert not any(word in code for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("))
 
 
@@ -107,6 +110,9 @@ def test_a_body_is_short_and_says_how_long_it_is(page: PageRun) -> None:
     [
         "/../spike.db",
         "/page.css/../../spike.db",
+        "/js/../index.html",
+        "/js/",
+        "/js/other.js",
         "/..%2fspike.db",
         "/static/../server.py",
         "/events/..%2f..%2fspike/clip.mp4",
@@ -137,7 +143,7 @@ def test_a_clip_that_claims_to_lie_elsewhere_is_not_sent(page: PageRun, tmp_path
 
 def test_without_the_token_there_is_only_the_login_form(locked: PageRun) -> None:
     paths = [each.path.replace("{camera_id}", "door").replace("{event_id}", "x") for each in OPERATIONS]
-    for path in [*paths, "/openapi.json", "/page.js", "/nothing"]:
+    for path in [*paths, "/openapi.json", "/js/page.js", "/nothing"]:
         reply = locked.request(path.replace("{number:int}", "0"))
         assert (reply.status, reply.headers.get("www-authenticate")) == (401, "Bearer"), path
     reply = locked.request("/")
