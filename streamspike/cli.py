@@ -24,6 +24,7 @@ from streamspike.refine.crpo.command import add_crpo_command
 from streamspike.refine.dataset.command import add_export_command
 from streamspike.refine.gate.command import add_gate_commands
 from streamspike.refine.pretrain.command import add_pretrain_command
+from streamspike.refine.savi.command import add_savi_command
 
 if TYPE_CHECKING:
     from streamspike.app import Reload, RunReport
@@ -377,3 +378,4 @@ add_hour_command(bench_app, _configure, _open_output)
 add_gate_commands(refine_app, _configure)
 add_pretrain_command(refine_app, _make_folder)
 add_training_commands(refine_app, _configure)
+add_savi_command(refine_app, _configure)

@@ -1,0 +1,1 @@
+"""VideoSAVi: the model asks, answers, criticises and corrects itself, and learns to prefer what it corrected."""
