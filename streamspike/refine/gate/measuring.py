@@ -1,7 +1,8 @@
 """By what an adapter is compared with the one in service, and how sure the difference is.
 
 Every difference is a paired bootstrap over clips: both models are measured on the same draw, so that what makes a clip
-hard for both drops out. Differences are turned so that more is better.
+hard for both drops out. Differences are turned so that more is better. What a measure needs of a clip is collected
+once; a draw only puts it together.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,19 +25,24 @@ from streamspike.refine.rewards.words import rouge_l
 
 NUM_DRAWS = 1000
 
-Statistic = Callable[[Sequence[Viewing]], float]
-
 
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One way to look at what a model said."""
 
     words: str
-    statistic: Statistic
+    collect: Callable[[Viewing], Any]
+    """All it needs of a clip."""
+    statistic: Callable[[Sequence[Any]], float]
+    """Of what was collected."""
     is_better: int
     """1: more is better; -1: less is."""
     is_relative: bool = False
     """Its difference is a share of the value of the one in service."""
+
+    def of(self, viewings: Sequence[Viewing]) -> float:
+        """Its value."""
+        return self.statistic([self.collect(viewing) for viewing in viewings])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,99 +58,121 @@ class Comparison:
     """Candidate less the one in service, turned so that more is better."""
 
 
-def localisation(viewings: Sequence[Viewing]) -> float:
-    """Does surprise find what surprises? Where the truth is known: share of clips whose most surprising segment is one
-    in which something surprising happens (hit@1). Else: the chance that a clip drawn from an event peaks higher than an
-    ordinary one (AUROC). The first segment has no prior and is left out."""
-    known = [each for each in viewings if each.told.surprises]
-    if known:
-        hits = [
-            hit_at_k(_surprise(each), [index in each.told.surprises for index in range(1, len(each.views))], 1)
-            for each in known
-        ]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whether a clip's surprise was found. The first segment has no prior and is left out."""
+
+    hit: float | None
+    """Its most surprising segment is one in which something surprising happens; None where no truth is known."""
+    peak_nats: float
+    is_surprising: bool
+
+
+def _collect_found(viewing: Viewing) -> _Found:
+    nats = [view.surprise_nats for view in viewing.views[1:]]
+    surprises = viewing.told.surprises
+    hit = hit_at_k(nats, [index in surprises for index in range(1, len(viewing.views))], 1) if surprises else None
+    return _Found(hit, max(nats, default=0.0), viewing.told.is_surprising)
+
+
+def _localisation(found: Sequence[_Found]) -> float:
+    """Where the truth is known: share of clips that are hit (hit@1). Else: the chance that a surprising clip peaks
+    higher than an ordinary one (AUROC)."""
+    hits = [each.hit for each in found if each.hit is not None]
+    if hits:
         return float(np.mean(hits))
-    peaks = [max(_surprise(each), default=0.0) for each in viewings]
-    return auroc(peaks, [each.told.is_surprising for each in viewings])
+    return auroc([each.peak_nats for each in found], [each.is_surprising for each in found])
+
+
+def _collect_statements(viewing: Viewing) -> list[tuple[float, bool]]:
+    """Probabilities of the hypotheses that were there before a segment, and whether they happened in it."""
+    return [
+        (math.exp(min(0.0, log_prior)), sentence_key(text) == sentence_key(sentence))
+        for view, sentence in _told(viewing)
+        for text, log_prior in zip(view.hypotheses, view.log_priors, strict=True)
+    ]
+
+
+def _calibrate(statements: Sequence[Sequence[tuple[float, bool]]]) -> Calibration:
+    pooled = [each for some in statements for each in some]
+    return calibration([probability for probability, _ in pooled], [came_true for _, came_true in pooled])
 
 
 def calibrate(viewings: Sequence[Viewing]) -> Calibration:
     """Probabilities of all hypotheses that were there before a segment, against what happened in it."""
-    pairs = [
-        (math.exp(min(0.0, log_prior)), sentence_key(text) == sentence_key(sentence))
-        for each in viewings
-        for view, sentence in zip(each.views, each.told.sentences, strict=True)
-        if sentence
-        for text, log_prior in zip(view.hypotheses, view.log_priors, strict=True)
-    ]
-    return calibration([probability for probability, _ in pairs], [came_true for _, came_true in pairs])
+    return _calibrate([_collect_statements(viewing) for viewing in viewings])
 
 
-def caption_agreement(viewings: Sequence[Viewing]) -> float:
-    """Words that captions share with what happened, in order (ROUGE-L), mean over segments."""
-    values = [
-        rouge_l(view.caption, sentence)
-        for each in viewings
-        for view, sentence in zip(each.views, each.told.sentences, strict=True)
-        if sentence
-    ]
-    return float(np.mean(values)) if values else Undefined("no clip has captions")
+def _collect_agreement(viewing: Viewing) -> tuple[float, float]:
+    """Words that captions share with what happened, in order (ROUGE-L), summed over segments, and their number."""
+    values = [rouge_l(view.caption, sentence) for view, sentence in _told(viewing)]
+    return math.fsum(values), len(values)
 
 
-def seen_nats(viewings: Sequence[Viewing]) -> float:
-    """Log-probability of what happened after it was seen, per token."""
-    return _per_token(viewings, lambda view: view.seen_nats)
+def _collect_diversity(viewing: Viewing) -> tuple[float, float]:
+    """Of the hypotheses of each segment, summed, and the number of segments."""
+    values = [token_diversity(view.hypotheses) for view in viewing.views if len(view.hypotheses) > 1]
+    return math.fsum(values), len(values)
 
 
-def next_nats(viewings: Sequence[Viewing]) -> float:
-    """Log-probability of what happened before it was seen, per token."""
-    return _per_token(viewings, lambda view: view.next_nats)
+def _collect_seen(viewing: Viewing) -> tuple[float, float]:
+    """Log-probability of what happened after it was seen, and its tokens."""
+    return math.fsum(view.seen_nats for view in viewing.views), sum(view.sentence_tokens for view in viewing.views)
 
 
-def diversity(viewings: Sequence[Viewing]) -> float:
-    """Of the hypotheses of one segment, mean over segments."""
-    values = [token_diversity(view.hypotheses) for each in viewings for view in each.views if len(view.hypotheses) > 1]
-    return float(np.mean(values)) if values else Undefined("no segment has two hypotheses")
+def _collect_next(viewing: Viewing) -> tuple[float, float]:
+    """Log-probability of what happened before it was seen, and its tokens."""
+    return math.fsum(view.next_nats for view in viewing.views), sum(view.sentence_tokens for view in viewing.views)
 
 
-def latency(viewings: Sequence[Viewing]) -> float:
-    """Seconds of the model per segment; the middle one of all, as others may use the machine too."""
-    return float(np.median([view.seconds for each in viewings for view in each.views]))
+def _mean(sums: Sequence[tuple[float, float]]) -> float:
+    count = sum(each[1] for each in sums)
+    return math.fsum(each[0] for each in sums) / count if count else Undefined("no clip says anything of it")
+
+
+def _collect_seconds(viewing: Viewing) -> list[float]:
+    return [view.seconds for view in viewing.views]
+
+
+def _middle(seconds: Sequence[Sequence[float]]) -> float:
+    """The median: others may use the machine too."""
+    return float(np.median([each for some in seconds for each in some]))
 
 
 MEASURES: Mapping[GateMeasure, Measure] = {
-    "localisation": Measure("surprise finds what surprises", localisation, 1),
-    "calibration": Measure("error of the probabilities", lambda some: calibrate(some).error, -1),
-    "caption_agreement": Measure("words captions share with those there are", caption_agreement, 1),
-    "caption_nats": Measure("likelihood of the captions there are, nats per token", seen_nats, 1),
-    "next_nats": Measure("likelihood of what came next, nats per token", next_nats, 1),
-    "diversity": Measure("diversity of hypotheses", diversity, 1),
-    "latency": Measure("seconds a segment", latency, -1, is_relative=True),
+    "localisation": Measure("surprise finds what surprises", _collect_found, _localisation, 1),
+    "calibration": Measure("error of the probabilities", _collect_statements, lambda some: _calibrate(some).error, -1),
+    "caption_agreement": Measure("words captions share with those there are", _collect_agreement, _mean, 1),
+    "caption_nats": Measure("likelihood of the captions there are, nats per token", _collect_seen, _mean, 1),
+    "next_nats": Measure("likelihood of what came next, nats per token", _collect_next, _mean, 1),
+    "diversity": Measure("diversity of hypotheses", _collect_diversity, _mean, 1),
+    "latency": Measure("seconds a segment", _collect_seconds, _middle, -1, is_relative=True),
 }
 
 
-def compare(before: Sequence[Viewing], after: Sequence[Viewing], seed: int = 0) -> dict[GateMeasure, Comparison]:
+def compare(
+    before: Sequence[Viewing], after: Sequence[Viewing], seed: int = 0, num_draws: int = NUM_DRAWS
+) -> dict[GateMeasure, Comparison]:
     """All measures of the one in service and of the candidate, on the same clips in the same order."""
-    pairs = list(zip(before, after, strict=True))
-    return {name: _compare(measure, pairs, seed) for name, measure in MEASURES.items()}
+    return {name: _compare(measure, before, after, seed, num_draws) for name, measure in MEASURES.items()}
 
 
-def _compare(measure: Measure, pairs: Sequence[tuple[Viewing, Viewing]], seed: int) -> Comparison:
-    def gain(some: Sequence[tuple[Viewing, Viewing]]) -> float:
-        old, new = (measure.statistic([pair[side] for pair in some]) for side in (0, 1))
+def _compare(
+    measure: Measure, before: Sequence[Viewing], after: Sequence[Viewing], seed: int, num_draws: int
+) -> Comparison:
+    sides = [[measure.collect(viewing) for viewing in viewings] for viewings in (before, after)]
+
+    def gain(pairs: Sequence[tuple[Any, Any]]) -> float:
+        old, new = (measure.statistic([pair[side] for pair in pairs]) for side in (0, 1))
         if math.isnan(old) or math.isnan(new):
             return old if math.isnan(old) else new
         return measure.is_better * (new - old) / ((old or 1.0) if measure.is_relative else 1.0)
 
-    sides = [bootstrap([pair[side] for pair in pairs], measure.statistic, seed, NUM_DRAWS // 4) for side in (0, 1)]
-    return Comparison(measure.words, sides[0], sides[1], bootstrap(pairs, gain, seed, NUM_DRAWS))
+    old, new = (bootstrap(side, measure.statistic, seed, num_draws // 4) for side in sides)
+    pairs = list(zip(*sides, strict=True))
+    return Comparison(measure.words, old, new, bootstrap(pairs, gain, seed, num_draws))
 
 
-def _surprise(viewing: Viewing) -> list[float]:
-    return [view.surprise_nats for view in viewing.views[1:]]
-
-
-def _per_token(viewings: Sequence[Viewing], nats_of: Callable[[View], float]) -> float:
-    views = [view for each in viewings for view in each.views if view.sentence_tokens]
-    if not views:
-        return Undefined("no clip has captions")
-    return math.fsum(map(nats_of, views)) / sum(view.sentence_tokens for view in views)
+def _told(viewing: Viewing) -> list[tuple[View, str]]:
+    """Segments of which somebody says what happened."""
+    return [pair for pair in zip(viewing.views, viewing.told.sentences, strict=True) if pair[1]]
