@@ -21,7 +21,7 @@ Scale = Callable[[float], float]
 def hour_chart(camera: Mapping[str, Any], num_segments: int, segment_seconds: float) -> Markup:
     """A column for each segment with any surprise, as tall as its nats."""
     nats, levels, indices = camera["surprise_nats"], camera["threshold_nats"], camera["indices"]
-    highest = 1.05 * float(max([*nats, LEAST_TOP_NATS]))
+    highest = 1.05 * float(max([*nats, *levels, LEAST_TOP_NATS]))
 
     def x(index: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * index / num_segments, 1)
