@@ -2,8 +2,8 @@
 
 An MP4 that every browser plays from its first frame, at time 0, with the index in front, so that it can be played and
 searched while it is still being fetched. What a browser cannot play is encoded with libx264: packets of other codecs
-(MJPEG cameras) picture by picture, and cameras without packets (raw webcams, simulated ones) from the frames that were
-sampled for scoring, which are few.
+(MJPEG cameras) picture by picture, and cameras without packets (raw webcams, simulated ones) from frames that are
+kept for that, at most eight a second and fewer if they are big.
 
 The index comes last and is then moved to the front, so a file that was not closed is no video and looks like none.
 """

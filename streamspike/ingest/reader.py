@@ -14,7 +14,7 @@ from streamspike.core import CameraState, Frame, Segment
 from streamspike.errors import SourceError
 from streamspike.ingest.channel import Channel
 from streamspike.ingest.container import SilentSource
-from streamspike.ingest.frames import FrameSource, LazyFrame
+from streamspike.ingest.frames import FrameSource, LazyFrame, render
 from streamspike.ingest.ring import Ring
 from streamspike.ingest.segmenter import Segmenter
 from streamspike.stats import CameraStats
@@ -25,6 +25,9 @@ Report = Callable[[CameraState, str], None]
 
 MIN_LIVE_FRACTION = 0.5
 """A connection that broke earlier than this in a segment leaves nothing worth scoring."""
+
+CLIP_FPS = 8.0
+"""Of a source without packets so many frames a second are kept for clips, besides those of its segments."""
 
 
 class CameraReader:
@@ -65,6 +68,7 @@ class CameraReader:
         self._random = random
         self._report = report
         self._segmenter = Segmenter(camera.id, segment, stats)
+        self._between: list[Frame] = []  # of the segment that is open, for clips
         self._stop = threading.Event()
         self._state = CameraState.CONNECTING
         self._num_failures = 0  # in a row, without a whole segment between
@@ -162,6 +166,7 @@ class CameraReader:
             self._is_live = source.is_live
             self._stats.epochs += 1
             self._segmenter.start_epoch(epoch)
+            self._between = []
             self._ring.start_epoch(epoch)
             try:
                 self._read_frames(source)
@@ -196,11 +201,25 @@ class CameraReader:
         for segment in self._segmenter.push(frame):
             self._num_failures = 0
             self._deliver(segment)
+        self._keep_between(frame)
+
+    def _keep_between(self, frame: Frame | LazyFrame) -> None:
+        """Of a source without packets, clips are made of frames: more of them than are scored, as far as they fit."""
+        if self._ring.has_packets:
+            self._between = []
+            return
+        last = self._between[-1] if self._between else None
+        apart_seconds = 0.0 if last is None else max(1 / CLIP_FPS - 1e-3, self._ring.seconds_between(last))
+        if last is None or frame.stream_seconds - last.stream_seconds >= apart_seconds:
+            self._between.append(render(frame))
 
     def _deliver(self, segment: Segment) -> None:
-        for frame in segment.frames:
-            if frame.stream_seconds >= segment.start_seconds:  # otherwise it repeats what the ring has already seen
-                self._ring.add_frame(frame)
+        # Frames before the segment repeat what the ring has already seen.
+        held = {frame.stream_seconds: frame for frame in (*self._between, *segment.frames)}
+        for at in sorted(held):
+            if segment.start_seconds <= at < segment.end_seconds:
+                self._ring.add_frame(held[at])
+        self._between = [frame for frame in self._between if frame.stream_seconds >= segment.end_seconds]
         if self._is_live or self._stop.is_set():
             if self._channel.offer(segment) is not None:
                 self._stats.dropped_segments["stopped" if self._stop.is_set() else "queue_full"] += 1

@@ -10,6 +10,9 @@ from fractions import Fraction
 from streamspike.core import Frame
 from streamspike.stats import CameraStats
 
+FRAME_SECONDS = 10.0
+"""So much of a source without packets is held at least, in fewer frames a second if they are big."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamHeader:
@@ -93,6 +96,15 @@ class Ring:
         with self._lock:
             self._epoch = epoch
             self._offset_seconds = self._position_seconds
+
+    @property
+    def has_packets(self) -> bool:
+        """Whether the source delivers packets, as all but raw and simulated ones do."""
+        return bool(self._packets)
+
+    def seconds_between(self, frame: Frame) -> float:
+        """How far apart frames of this size must be for `FRAME_SECONDS` of them to fit, if nothing else is held."""
+        return FRAME_SECONDS * frame.pixels.nbytes / self._max_bytes
 
     def add_packet(self, packet: Packet, header: StreamHeader) -> None:
         """Keep a packet, drop what is too old or too much."""

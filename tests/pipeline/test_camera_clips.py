@@ -98,6 +98,7 @@ async def test_an_event_of_a_simulated_camera_has_a_clip_that_shows_its_onset(tm
         assert (clip.event_id, clip.camera_id, clip.codec) == (start.event_id, "a", "h264")
         assert clip.num_bytes == run.path(clip).stat().st_size and run.counts.num_written == 1
         assert not run.counts.num_shortened and not run.counts.num_lost
+        assert len(played.times) == pytest.approx(8 * clip.seconds, abs=1), "all of the camera's eight frames a second"
     assert clip.started_at == pytest.approx(start.onset_at - 1.0, abs=0.15)
     # Longer than asked for: that it is over is known two quiet segments later, and three more wait in the queue.
     assert end.end_at is not None and 0.4 < clip.started_at + clip.seconds - end.end_at < 0.5 + 5 * 0.25

@@ -48,9 +48,16 @@ def test_stretches_are_as_many_as_asked_for_spread_evenly_and_the_same_for_any_l
     assert moments(OrdinaryDraw("door", 0.0, 10.0), NOON, NOON + DAY, 60.0) == []
 
 
+class NoonClock(SystemClock):
+    """Files begin to play at noon, so that the same stretches are drawn each time."""
+
+    def now(self) -> float:
+        return NOON
+
+
 async def watch(config: Config, engine: FakeEngine) -> tuple[list[Clip], ClipCounts, RecordingSink, frozenset[str]]:
     """A run to its end: the clips, what was counted, what was told, and who may not be learned from."""
-    sink, clock = RecordingSink(), SystemClock()
+    sink, clock = RecordingSink(), NoonClock()
     folder = Path(config.store.path).parent / "clips"
     async with (
         Recorder(Store(Path(config.store.path))) as recorder,

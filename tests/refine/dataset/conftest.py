@@ -22,6 +22,7 @@ from streamspike.stats import CameraStats, EngineStats
 from streamspike.world.live import WorldSource, parse_world
 from tests.support.fake_engine import CALM, STARTLING, Answer, FakeEngine
 from tests.support.footage import B_FRAMES, write_movie
+from tests.support.messages import NOON
 from tests.support.pipeline import RecordingSink, quick_config
 
 STREET = "street?seed=3&seconds=100&size=128x72&fps=4"
@@ -67,8 +68,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(config, sink)
 
 
+class NoonClock(SystemClock):
+    """Files begin to play at noon, so that the same stretches of ordinary footage are drawn each time."""
+
+    def now(self) -> float:
+        return NOON
+
+
 async def _watch(config: Config, sink: RecordingSink) -> None:
-    clock = SystemClock()
+    clock = NoonClock()
     async with (
         asyncio.timeout(90),
         Recorder(Store(Path(config.store.path))) as recorder,

@@ -7,7 +7,6 @@ import math
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ from streamspike.refine.examples import Example
 from tests.refine.dataset.conftest import SEGMENT_SECONDS, STARTLED, Run
 from tests.support.cli import make_call
 from tests.support.footage import find_number
+from tests.support.messages import NOON
 
 
 def make(run: Run, out: Path, seed: int = 0, **rule: object) -> Exported:
@@ -36,7 +36,7 @@ def make(run: Run, out: Path, seed: int = 0, **rule: object) -> Exported:
     split = SplitRule(**{"gap_seconds": 1.0, **rule})  # type: ignore[arg-type]
     return export(
         out, candidates, dropped, shape=Shape(max_segments=12), rule=split, mix=Mix(), seed=seed, keep_days=1.0,
-        now=time.time(), origin="journal",
+        now=NOON, origin="journal",
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_examples_are_the_live_segments_with_what_was_said_of_them(
 ) -> None:
     exported = make(run, tmp_path / "night")
     examples = all_examples(tmp_path / "night")
-    assert len(examples) == sum(map(len, exported.rows.values())) >= 10
+    assert len(examples) == sum(map(len, exported.rows.values())) >= 8
     assert {example.camera_id for example in examples} == {"a", "c"}, "b has opted out"
     startled: Counter[str] = Counter()
     for example in examples:
@@ -71,7 +71,15 @@ def test_examples_are_the_live_segments_with_what_was_said_of_them(
         startled[example.camera_id] += sum(surprises)
         for number, frames in zip(numbers(example), example.segments, strict=True):
             if example.camera_id == "a":
-                assert all(psnr(shown, live) > 30 for shown, live in zip(frames, live_street[number], strict=True))
+                near = {
+                    (at, part): live
+                    for at in range(number - 2, number + 3)
+                    for part, live in enumerate(live_street.get(at, ()))
+                }
+                for part, shown in enumerate(frames):  # encoded twice, and so small that all of it is chroma's edges
+                    closeness = {which: psnr(shown, live) for which, live in near.items()}
+                    best = max(closeness, key=closeness.__getitem__)
+                    assert best == (number, part) and closeness[best] > 28
             else:  # at 10 frames a second the marks of half a second lie behind its second and its fourth frame
                 assert [find_number(frame) for frame in frames] == [(5 * number + k) % 75 for k in (1, 3)]
     assert startled == {"a": 4, "c": 1}, "each surprise of the journal is in an example, once"
