@@ -18,7 +18,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from streamspike.core import CameraState, Event, EventPhase, Keyframe, Observation
+from streamspike.core import CameraState, Event, EventKind, EventPhase, Keyframe, Observation
 from streamspike.outputs.messages import iso_utc, percent, sentence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -103,7 +103,8 @@ class ConsoleSink:
 
     async def alert(self, event: Event, keyframe: Keyframe | None) -> None:
         if self._live is None:
-            self._print(event.end_at or event.peak_at, event.camera_id, _words_of_event(event))
+            if event.kind is not EventKind.MOVED or event.phase is EventPhase.START:  # its end is told with its start
+                self._print(event.end_at or event.peak_at, event.camera_id, _words_of_event(event))
             return
         for place, known in enumerate(self._events):
             if known.event_id == event.event_id:
@@ -179,10 +180,13 @@ class ConsoleSink:
 
 
 def _words_of_event(event: Event) -> str:
+    if event.kind is EventKind.MOVED:  # it has no nats
+        return f"{sentence(event)} [{event.event_id}]"
+    kind = event.kind.value
     if event.phase is EventPhase.END:
         seconds = (event.end_at or event.peak_at) - event.onset_at
-        return f"surprise ends after {seconds:.1f} s, peak {event.surprise_nats:.1f} nats [{event.event_id}]"
-    verb = "surprise" if event.phase is EventPhase.START else "surprise grows"
+        return f"{kind} ends after {seconds:.1f} s, peak {event.surprise_nats:.1f} nats [{event.event_id}]"
+    verb = kind if event.phase is EventPhase.START else f"{kind} grows"
     return f"{verb} {event.surprise_nats:.1f} nats; {sentence(event)} [{event.event_id}]"
 
 

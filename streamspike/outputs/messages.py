@@ -188,7 +188,7 @@ def sentence(event: Event, num_hypotheses: int = 2) -> str:
     if event.kind is EventKind.MOVED:
         return event.saw
     if event.kind is EventKind.MOTION:
-        return f"motion, and no model to say what it is: {event.saw}"
+        return f"no model says what moved: {event.saw}"
     expected = ", ".join(f"{text} {percent(value)}" for text, value in event.expected[:num_hypotheses])
     return f"expected: {expected or 'nothing in particular'}; saw: {event.saw}"
 

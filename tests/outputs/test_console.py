@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from streamspike.core import CameraState, EventPhase
+from streamspike.core import CameraState, EventKind, EventPhase
 from streamspike.outputs.console import ConsoleSink
 from tests.support.messages import end_of, make_event, make_observation
 
@@ -42,6 +42,10 @@ async def test_away_from_a_terminal_each_event_and_each_change_of_state_is_one_l
         await sink.alert(event, None)
         await sink.alert(replace(event, phase=EventPhase.UPDATE, revision=1, saw="two\nlines [bold]" + "x" * 200), None)
         await sink.alert(end_of(event), None)
+        moved = replace(make_event(1), kind=EventKind.MOVED, saw="the camera was moved")
+        motion = replace(make_event(2), kind=EventKind.MOTION, saw="frame-difference 0.2")
+        for told in (moved, end_of(moved), motion):
+            await sink.alert(told, None)
     lines = out.getvalue().splitlines()
     assert lines[:3] == [
         "door: connecting",
@@ -50,7 +54,11 @@ async def test_away_from_a_terminal_each_event_and_each_change_of_state_is_one_l
         "saw: the gate falls over [door-20260727T100000Z-0]",
     ]
     assert "surprise grows" in lines[3] and "two lines [bold]xxx" in lines[3]
-    assert "ends after 3.0 s" in lines[4] and len(lines) == 5
+    assert "surprise ends after 3.0 s" in lines[4]
+    assert [line.partition(" door: ")[2] for line in lines[5:]] == [
+        "the camera was moved [door-20260727T100000Z-1]",
+        "motion 6.4 nats; no model says what moved: frame-difference 0.2 [door-20260727T100000Z-2]",
+    ]
     assert "\x1b" not in out.getvalue()
 
 

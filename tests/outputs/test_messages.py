@@ -46,7 +46,7 @@ def test_what_is_no_surprise_says_so_and_speaks_of_no_expectation() -> None:
     moved = replace(motion, kind=EventKind.MOVED, saw="the camera was moved")
     told = [json.loads(messages.event_payload(event, sequence=1)) for event in (motion, moved)]
     assert [(message["kind"], message["sentence"]) for message in told] == [
-        ("motion", "motion, and no model to say what it is: frame-difference 0.2"),
+        ("motion", "no model says what moved: frame-difference 0.2"),
         ("moved", "the camera was moved"),
     ]
 
