@@ -23,6 +23,7 @@ from streamspike.refine.commands import add_training_commands
 from streamspike.refine.crpo.command import add_crpo_command
 from streamspike.refine.dataset.command import add_export_command
 from streamspike.refine.gate.command import add_gate_commands
+from streamspike.refine.nightly.command import add_nightly_command
 from streamspike.refine.pretrain.command import add_pretrain_command
 from streamspike.refine.savi.command import add_savi_command
 
@@ -376,6 +377,7 @@ add_dynamics_command(bench_app, _configure, _open_output)
 add_budget_command(bench_app, _configure, _open_output)
 add_hour_command(bench_app, _configure, _open_output)
 add_gate_commands(refine_app, _configure)
+add_nightly_command(refine_app, _configure)
 add_pretrain_command(refine_app, _make_folder)
 add_training_commands(refine_app, _configure)
 add_savi_command(refine_app, _configure)

@@ -285,6 +285,16 @@ class RefineConfig(Section):
     """The night shift: where adapters lie, and what one must show before it serves."""
 
     folder: Annotated[str | None, Field(description="of adapters; null: adapters, beside the store")] = None
+    method: Annotated[Literal["spike-rl", "supervised"], Field(description="what `refine nightly` trains by")] = (
+        "spike-rl"
+    )
+    hours: Annotated[float, Field(gt=0, le=24, description="from the beginning of a night to the end of training")] = (
+        3.0
+    )
+    days: Annotated[float, Field(gt=0, description="of footage that a night learns from")] = 7.0
+    gpu_memory_share: Annotated[
+        float, Field(gt=0, le=1, description="of the GPU's memory that a night may take; the rest is the monitor's")
+    ] = 0.5
     primary: Annotated[
         GateMeasure, Field(description="the measure in which an adapter must be better beyond doubt")
     ] = "localisation"

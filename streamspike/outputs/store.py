@@ -37,6 +37,17 @@ class CameraRecord:
     """UTC."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecentSegments:
+    """Of one camera in one connection: what of its latest segments is in the store."""
+
+    count: int
+    first_number: int
+    last_number: int
+    ended_at: float
+    """UTC of the end of the last one."""
+
+
 class Store:
     """Blocking; used by one thread at a time. The loop goes through `recorder.Recorder`.
 
@@ -243,6 +254,16 @@ class Store:
         """What `report_night_shift` was told last."""
         text = self._database.query_value("SELECT value FROM meta WHERE key = 'night_shift'")
         return None if text is None else dict(json.loads(text))
+
+    def recent_segments(self, since: float) -> list[RecentSegments]:
+        """Of each camera and connection, what began at `since`, UTC, or later."""
+        rows = self._database.query(
+            "SELECT count(*) AS n, min(number) AS first, max(number) AS last,"
+            " max(started_at + end_seconds - start_seconds) AS ended_at"
+            " FROM segments WHERE started_at >= ? GROUP BY camera_id, epoch",
+            (since,),
+        )
+        return [RecentSegments(row["n"], row["first"], row["last"], row["ended_at"]) for row in rows]
 
     def cameras(self) -> list[CameraRecord]:
         """All cameras ever seen, by id."""

@@ -146,6 +146,33 @@ def score_chart(
     return svg(parts, height)
 
 
+def curve_chart(points: Sequence[tuple[float, float]], across: str) -> Markup:
+    """One value over a run: every point, and a running mean over a tenth of them. The scale is that of the values."""
+    left, right, top, bottom = 56, WIDTH - 20, 8, 128
+    xs, ys = [point[0] for point in points], [point[1] for point in points]
+    low, high = min(ys), max(ys)
+    wide, tall = max(xs) - min(xs) or 1.0, high - low or 1.0
+
+    def place(x: float, y: float) -> str:
+        across_px = left + (right - left) * (x - min(xs)) / wide
+        return f"{across_px:.1f},{bottom - (bottom - top) * (y - low) / tall:.1f}"
+
+    reach = max(1, len(ys) // 10)
+    means = [math.fsum(ys[max(0, n - reach + 1) : n + 1]) / min(n + 1, reach) for n in range(len(ys))]
+    parts = [tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid") for y in (top, bottom)] + [
+        tag("text", f"{value:.3g}", x=left - 6, y=y + 4, class_="tick", text_anchor="end")
+        for value, y in ((high, top), (low, bottom))
+    ]
+    for name, values in (("line faint c0", ys), ("line c0", means)):
+        drawn = " ".join(place(x, y) for x, y in zip(xs, values, strict=True))
+        parts.append(tag("polyline", points=drawn, class_=name, fill="none"))
+    ends = ((min(xs), left, "start"), (max(xs), right, "end"))
+    parts += [
+        tag("text", f"{across} {x:g}", x=at, y=bottom + 16, class_="tick", text_anchor=anchor) for x, at, anchor in ends
+    ]
+    return svg(parts, bottom + 22)
+
+
 def _frame(left: float, right: float, y: Callable[[float], float], up: str) -> list[Markup]:
     parts = []
     for mark in (0.0, 0.25, 0.5, 0.75, 1.0):

@@ -78,11 +78,15 @@ def render_report(evaluation: Evaluation, config: RefineConfig) -> str:
         f"{evaluation.candidate.partition('+')[2] or evaluation.candidate}: {verdict}",
         tag("p", words, class_="note"),
         tag("ul", *(tag("li", reason) for reason in evaluation.decision.reasons)),
-        *(_measured(evaluation, config, values) if evaluation.comparisons else ()),
+        *evaluation_parts(evaluation, config),
     )
 
 
-def _measured(evaluation: Evaluation, config: RefineConfig, values: Mapping[str, Any]) -> list[Markup]:
+def evaluation_parts(evaluation: Evaluation, config: RefineConfig) -> list[Markup]:
+    """Before and after on the same clips: measures, reliability and examples; empty where nothing was measured."""
+    if not evaluation.comparisons:
+        return []
+    values = to_plain(evaluation, config)
     measures = values["measures"]
     shares = {
         f"{name} {side}": measures[name][side]
