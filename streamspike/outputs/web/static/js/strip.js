@@ -4,7 +4,7 @@ import { $, copyOf, element } from "./dom.js";
 import { ask, ofCamera } from "./server.js";
 import { lost } from "./status.js";
 import { view } from "./viewer.js";
-import { clock, moment } from "./words.js";
+import { clock, minute, moment } from "./words.js";
 
 const MOST = 400; // pictures of one camera in the page
 
@@ -80,7 +80,7 @@ export class Strip {
     button.title = [moment(frame.taken_at), nats, frame.saw].filter(Boolean).join(", ");
     $("img", button).src = frame.url;
     $("img", button).alt = `Keyframe at ${clock(frame.taken_at)}`;
-    $(".when", button).textContent = clock(frame.taken_at);
+    $(".when", button).textContent = minute(frame.taken_at);
     $(".much", button).textContent = nats;
     $(".saw", button).textContent = frame.saw;
     button.addEventListener("click", () => view(this, frame));

@@ -3,6 +3,7 @@
 export const percent = (p) => (p > 0 && p < 0.005 ? "< 1 %" : `${Math.round(p * 100)} %`);
 export const number = (n) => n.toLocaleString("en", { maximumSignificantDigits: n < 1e9 ? 3 : 1, notation: n < 1e9 ? "standard" : "scientific" });
 export const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const minute = (iso) => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 export function moment(iso) {
   const at = new Date(iso), now = new Date();
