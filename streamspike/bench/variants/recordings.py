@@ -16,9 +16,11 @@ from typing import Any
 from streamspike.belief.pixels import PIXEL_SCORES
 from streamspike.belief.tracker import BeliefTracker
 from streamspike.bench.datasets.world import WorldDataset
+from streamspike.bench.variants.crop import LOOKS, Looker, zoom
 from streamspike.config import Config
 from streamspike.core import Assessment, Engine, Request, Scores
 from streamspike.errors import ConfigError
+from streamspike.ingest.motion import Rectangle
 
 FIRST_SEED = 1_500_000_000
 """Validation: above the scenes of training (below 2**30) and below those of `bench surprise` (from 2 000 000 000)."""
@@ -44,6 +46,9 @@ class Plan:
     """How hypotheses are drawn, by name: fields of `core.Sampling` that differ."""
     verify: bool = False
     num_sightings: int = 0
+    zoom: bool = False
+    """Instead of `drawings`: those of the whole picture as "full" and those of its busiest region as "zoom", each with
+    its own caption among them."""
 
 
 BASE = Plan("base", drawings={"default": {"num_hypotheses": NUM_HYPOTHESES}}, verify=True, num_sightings=NUM_SIGHTINGS)
@@ -64,6 +69,7 @@ PLANS = (
     Plan("window 4, no memory", {"window_segments": 4, "summary_words": 0}),
     Plan("1 frame", frames=1),
     Plan("4 frames", frames=4),
+    Plan("zoom", frames=LOOKS, zoom=True),
 )
 
 
@@ -100,6 +106,8 @@ class Recorder:
     def __init__(self, engine: Engine, plan: Plan) -> None:
         self.name = engine.name
         self.segments: list[SegmentRecord] = []
+        self.region: Rectangle | None = None
+        """With `zoom`: where the coming segment is busiest."""
         self._engine = engine
         self._plan = plan
 
@@ -109,6 +117,8 @@ class Recorder:
         request = replace(request, hypotheses=(), complete=False, verify=plan.verify)
         if not request.window:
             return self._engine.assess(request)
+        if plan.zoom:
+            return self._look_twice(replace(request, complete=True))
         answers = {}
         num_sightings = plan.num_sightings
         for name, changes in plan.drawings.items():
@@ -122,6 +132,13 @@ class Recorder:
         scored = caption.scores[0] if caption and not caption.sampled else None
         self.segments.append(SegmentRecord(drawings, scored, first.sightings))
         return first
+
+    def _look_twice(self, request: Request) -> Assessment:
+        """Where nothing moves the second look is the first."""
+        full = self._engine.assess(request)
+        near = self._engine.assess(zoom(request, self.region)) if self.region else full
+        self.segments.append(SegmentRecord({"full": full.scores, "zoom": near.scores}, None, ()))
+        return full
 
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         return [self.assess(request) for request in requests]
@@ -140,7 +157,11 @@ def record_clip(config: Config, engine: Engine, plan: Plan, clip: int) -> ClipRe
     footage = WorldDataset(segment_seconds=segment.seconds).clip(clip)
     scripted, kind, truths, before = footage.scripted_index, "", [], None
     pixels: dict[str, list[float]] = {name: [] for name in PIXEL_SCORES}
-    for seen, truth in footage.play(segment.frames):
+    looker = Looker()
+    for whole, truth in footage.play(segment.frames):
+        seen = whole
+        if plan.zoom:
+            seen, recorder.region = looker.look(whole)
         tracker.observe(seen, recorder.assess(tracker.request(seen)))
         after = seen.frames[-1].pixels
         if truth.scripted:

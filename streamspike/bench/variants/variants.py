@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from operator import itemgetter
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +25,9 @@ from streamspike.core import Assessment, Scores
 
 SMALLEST_REMAINDER = 1e-7
 """Probabilities are sums of single-precision logarithms: a smaller remainder is rounding."""
+
+ALL = 1_000
+"""More hypotheses than any recording holds."""
 
 Joins = Literal["nothing", "caption", "sightings", "both"]
 Score = Callable[[SegmentRecord], float]
@@ -91,6 +96,12 @@ def something_else(record: SegmentRecord, *, num_hypotheses: int = 6, joins: Joi
     return kl_nats(with_remainder([score.log_posterior for score in scores]), before)
 
 
+def two_looks(record: SegmentRecord, combine: Callable[[Sequence[float]], float]) -> float:
+    """Surprise of the whole picture and of its busiest region, combined."""
+    looks = (replace(record, drawings={"default": record.drawings[name]}) for name in ("full", "zoom"))
+    return combine([closed_set(look, num_hypotheses=ALL, joins="nothing") for look in looks])
+
+
 def sampled_kl_nats(sightings: Sequence[Scores]) -> float:
     """KL over all sentences there are, by Monte Carlo: the mean of log posterior - log prior over sentences drawn from
     the posterior. Unbiased, so it can be negative; 0 without any."""
@@ -147,4 +158,8 @@ VARIANTS = (
         _closed(name, name)
         for name in ("window 2", "window 4", "window 4, no memory", "1 frame", "4 frames")
     ),
+    Variant("zoom: the busiest region alone", partial(two_looks, combine=itemgetter(1)), "zoom"),
+    Variant("zoom: the larger of both", partial(two_looks, combine=max), "zoom"),
+    Variant("zoom: the smaller of both", partial(two_looks, combine=min), "zoom"),
+    Variant("zoom: the mean of both", partial(two_looks, combine=fmean), "zoom"),
 )  # fmt: skip
