@@ -50,7 +50,8 @@ class AdapterCard:
 
 
 def read_card(folder: Path) -> AdapterCard:
-    """Read `adapter.json`. Without a name it is called like its folder; keys that no card has join its config.
+    """Read `adapter.json`. Without a name it is called like its folder, or what that is in if it is just `adapter`, as
+    training calls it; keys that no card has join its config.
 
     Raises:
         ModelError: missing, not JSON, no base, or values of other types.
@@ -58,7 +59,9 @@ def read_card(folder: Path) -> AdapterCard:
     values = read_json(folder / CARD_FILE)
     known = {each.name for each in fields(AdapterCard)}
     extra = {key: values.pop(key) for key in sorted(set(values) - known)}
-    values = {"name": folder.name, "method": "unknown", "base": "", **values}
+    called = folder.resolve()
+    name = called.parent.name if called.name == "adapter" else called.name
+    values = {"name": name, "method": "unknown", "base": "", **values}
     values["config"] = {**(values.get("config") or {}), **extra}
     texts = ("name", "base", "method", "parent", "data_hash")
     wrong = [name for name in texts if not isinstance(values.get(name, ""), str)]

@@ -101,20 +101,16 @@ def add_gate_commands(refine_app: typer.Typer, configure: Callable[..., Config])
 
 
 def render_list(records: list[AdapterRecord]) -> list[str]:
-    """A table of adapters, a line each, oldest first."""
-    rows = [("name", "parent", "method", "state", "gain in what decides", "gains and losses", "changed (UTC)")]
+    """A table of adapters, a line each, oldest first; what each gained on the one that served when it was judged."""
+    rows = [("name", "parent", "method", "state", "changed (UTC)", "gains")]
     rows += [
         (
             record.name,
             record.parent or record.base,
             record.method,
             record.state.value,
-            _gain(record.metrics, "localisation"),
-            ", ".join(
-                f"{name} {value}" for name in list(record.metrics)[1:] if (value := _gain(record.metrics, name)) != "-"
-            )
-            or "-",
             time.strftime("%Y-%m-%d %H:%M", time.gmtime(record.changed_at)),
+            ", ".join(f"{name} {value}" for name in record.metrics if (value := _gain(record.metrics[name]))) or "-",
         )
         for record in records
     ]
@@ -122,11 +118,10 @@ def render_list(records: list[AdapterRecord]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _gain(metrics: Any, name: str) -> str:
-    measure = metrics.get(name)
-    if not isinstance(measure, dict) or not isinstance(measure.get("gain"), dict) or measure["gain"]["mean"] is None:
-        return "-"
-    return f"{measure['gain']['mean']:+.3f}"
+def _gain(measure: Any) -> str:
+    """Empty for what the gate did not measure."""
+    gain = measure.get("gain") if isinstance(measure, dict) else None
+    return f"{gain['mean']:+.3f}" if isinstance(gain, dict) and gain["mean"] is not None else ""
 
 
 @contextlib.contextmanager

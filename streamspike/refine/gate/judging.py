@@ -73,7 +73,7 @@ def register_candidate(source: Path, config: Config, table: AdapterTable, engine
         parent=card.parent,
         method=card.method,
         config=card.config,
-        data_hash=card.data_hash,
+        data_hash=card.data_hash or str(card.config.get("data", "")),
         metrics=card.metrics,
         registered_at=time.time(),
     )
