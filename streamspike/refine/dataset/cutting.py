@@ -7,6 +7,7 @@ segments                      |   segment 8   |                        only thos
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,6 +25,11 @@ from streamspike.stats import CameraStats
 
 SNAP_SECONDS = 1e-3
 """Times in files are rounded; one so near to a border or a mark is at it, as it was in the live stream."""
+
+TAIL_SECONDS = 1.0
+"""Where pictures come out of their order (B-frames), the last ones of a clip may be missing between others."""
+HOLE = 1.5
+"""So many times the usual step from frame to frame is a hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +57,33 @@ def cut_clip(
     segmenter = Segmenter("clip", SegmentConfig(seconds=segment_seconds, frames=num_frames), CameraStats())
     first_mark = 0.5 / num_frames * segment_seconds
     is_known = phase_seconds <= first_mark  # else the segment's first frame was taken before the file begins
-    last_seconds = step_seconds = 0.0
-
-    def cut(segment: Segment) -> Cut:
-        return Cut(segment.start_seconds - phase_seconds, tuple(frame.pixels for frame in segment.frames))
+    waiting: list[Segment] = []
+    times: list[float] = []
+    holes: list[float] = []  # the last frame before each, in the tail
 
     for frame in read_frames(path, max_height_px):
         at = _snap(frame.stream_seconds + phase_seconds, segment_seconds, num_frames)
-        for segment in segmenter.push(LazyFrame(at, at, lambda frame=frame: render(frame).pixels)):  # type: ignore[misc]
+        if len(times) > 1 and at - times[-1] > HOLE * (times[-1] - times[0]) / (len(times) - 1):
+            holes.append(times[-1])
+        times.append(at)
+        holes = [hole for hole in holes if hole > at - TAIL_SECONDS]
+        waiting += segmenter.push(LazyFrame(at, at, lambda frame=frame: render(frame).pixels))  # type: ignore[misc]
+        while waiting and waiting[0].end_seconds <= at - TAIL_SECONDS:
+            segment = waiting.pop(0)
             if is_known or segment.index > 0:
-                yield cut(segment)
-        last_seconds, step_seconds = at, at - last_seconds
+                yield _cut(segment, phase_seconds)
+    step_seconds = (times[-1] - times[0]) / max(1, len(times) - 1)
     for segment in segmenter.flush():
-        last_mark = segment.start_seconds + segment_seconds - first_mark
-        if (is_known or segment.index > 0) and last_seconds + step_seconds > last_mark:
-            yield cut(segment)
+        if times[-1] + step_seconds > segment.start_seconds + segment_seconds - first_mark:
+            waiting.append(segment)
+    sound_until = min(holes, default=math.inf)
+    for segment in waiting:
+        if (is_known or segment.index > 0) and segment.end_seconds <= sound_until:
+            yield _cut(segment, phase_seconds)
+
+
+def _cut(segment: Segment, phase_seconds: float) -> Cut:
+    return Cut(segment.start_seconds - phase_seconds, tuple(frame.pixels for frame in segment.frames))
 
 
 def read_frames(path: Path, max_height_px: int) -> Iterator[Frame | LazyFrame]:
