@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 from streamspike.config import RefineConfig, StoreConfig
@@ -12,6 +14,7 @@ from streamspike.errors import StoreError
 FILES = ("adapter.json", "adapter_config.json", "adapter_model.safetensors")
 """What an adapter consists of; nothing else is copied."""
 PARTIAL = ".partial-"
+SWEPT_SECONDS = 3600.0
 
 
 def adapters_folder(refine: RefineConfig, store: StoreConfig) -> Path:
@@ -51,10 +54,12 @@ def install_adapter(source: Path, folder: Path, name: str) -> Path:
     return target
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed `install_adapter` left behind."""
+def sweep(folder: Path, older_than_seconds: float = SWEPT_SECONDS) -> None:
+    """Remove what a killed `install_adapter` left behind; not what another process is about to finish."""
     for partial in folder.glob(f"{PARTIAL}*"):
-        shutil.rmtree(partial, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # it was finished at this very moment
+            if time.time() - partial.stat().st_mtime >= older_than_seconds:
+                shutil.rmtree(partial, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

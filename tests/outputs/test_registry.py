@@ -185,7 +185,10 @@ def test_a_kill_at_any_step_leaves_the_old_one_in_service_and_the_next_try_works
                 assert all((folder / "new" / name).read_text() == f"new {name}" for name in FILES)
         step += 1
     assert step >= 15, "too few steps were killed to say anything"
+    left = sorted(path.name for path in folder.iterdir())
     sweep(folder)
+    assert left == sorted(path.name for path in folder.iterdir()), "somebody may be writing it"
+    sweep(folder, older_than_seconds=0.0)
     assert sorted(path.name for path in folder.iterdir()) == ["new", "old"]
     with contextlib.closing(Store(tmp_path / "spike.db")) as store:
         serving = store.adapters.in_service(BASE)

@@ -13,7 +13,7 @@ from streamspike.config import Config
 from streamspike.engine.adapter import Adapter, read_adapter
 from streamspike.engine.engine import IncrementalEngine
 from streamspike.errors import StoreError
-from streamspike.outputs.adapter_folder import adapters_folder, install_adapter
+from streamspike.outputs.adapter_folder import adapters_folder, install_adapter, sweep
 from streamspike.outputs.registry import AdapterRecord, AdapterTable
 from streamspike.refine.examples import Example, ExampleSource
 from streamspike.refine.gate.data_check import check_data
@@ -79,6 +79,7 @@ def register_candidate(source: Path, config: Config, table: AdapterTable, engine
     )
     known = table.find(card.name)
     if known is None:
+        sweep(folder)
         install_adapter(source, folder, card.name)  # first the files: whoever has a row is there as a whole
     return table.register(record)
 
