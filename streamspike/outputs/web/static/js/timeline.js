@@ -73,7 +73,7 @@ export class Timeline {
   }
 }
 
-const inkOf = (kind) => ({ motion: "--quiet", moved: "--warn" })[kind] ?? "--above";
+const inkOf = (kind) => (kind === "surprise" ? "--above" : "--warn");
 
 function drawSpans({ pen, x, base, end, colour }, shown) {
   pen.fillStyle = colour("--shade");
@@ -86,7 +86,7 @@ function drawSpans({ pen, x, base, end, colour }, shown) {
 function drawBars({ pen, x, y, base, colour }, points) {
   for (const point of points) {
     const left = x(point.at), wide = Math.max(1, x(point.at + 1000 * point.seconds) - left - 0.5);
-    const calm = point.kind === "motion" ? "--bar" : "--before";
+    const calm = point.kind === "motion" ? "--quiet" : "--before";
     pen.fillStyle = colour(point.nats > point.threshold ? inkOf(point.kind) : calm);
     pen.fillRect(left, y(point.nats), wide, Math.max(1, base - y(point.nats)));
   }
