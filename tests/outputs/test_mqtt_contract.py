@@ -250,6 +250,20 @@ async def test_without_discovery_nothing_is_announced(broker: Mosquitto, tmp_pat
     assert topics == {"spike/status", "spike/door/state"}
 
 
+async def test_the_model_in_service_is_retained_and_a_swap_replaces_it(broker: Mosquitto, tmp_path: Path) -> None:
+    async with running(broker, tmp_path) as (_, sink, _):
+        sink.tell_model("nano@f57a99d5")
+        async with client5(broker, "spike/model") as (_, inbox):
+            [first] = await inbox.take(1)
+            sink.tell_model("nano@f57a99d5+night@1a2b3c4d")
+            [second] = await inbox.take(1)
+        async with client5(broker, "spike/model") as (_, inbox):
+            [late] = await inbox.take(1)
+    told = [json.loads(message.payload) for message in (first, second, late)]
+    assert [each["adapter"] for each in told] == [None, "night@1a2b3c4d", "night@1a2b3c4d"]
+    assert late.retain and not any(find_faults(each, load_schema("model")) for each in told)
+
+
 @pytest.fixture
 def strict_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """It lets nobody publish events, and says so."""
