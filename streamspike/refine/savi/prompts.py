@@ -16,6 +16,11 @@ ASK: dict[QuestionKind, str] = {
     "temporal": "Ask one short question about this video that can be answered by watching closely what happens when: "
     "which happens first, what happens after what, which way something moves. Write the question only.",
 }
+STOCK: dict[QuestionKind, str] = {
+    "spatial": "What is on the left, and what is on the right?",
+    "temporal": "What happens first, and what happens after it?",
+}
+"""Asked where the model did not manage to ask."""
 ANSWER = "{question} Answer in one short sentence."
 CRITIQUE = (
     "Question about the video: {question} Answer given: {answer}. Look at all frames again. Say in one short sentence "

@@ -12,6 +12,7 @@ from streamspike.refine.policy import Policy
 from streamspike.refine.savi.dialogue import Critique, Question, Revision
 from streamspike.refine.savi.prompts import (
     KINDS,
+    STOCK,
     parse_question,
     render_answer,
     render_ask,
@@ -50,8 +51,8 @@ class SpokenDialogue:
         asked = []
         for place, kind in enumerate(KINDS):
             (text,) = self._write(example.segments[:shown], example, render_ask(kind), self._warm(), seed + place)
-            if question := parse_question(text):
-                asked.append(Question(kind, 0, shown, render_answer(question), question))
+            question = parse_question(text) or STOCK[kind]
+            asked.append(Question(kind, 0, shown, render_answer(question), question))
         return asked
 
     def answer(self, example: Example, question: Question, seed: int) -> str:
