@@ -10,6 +10,7 @@ from random import Random
 from streamspike.world.life import Actor, Happening, State
 from streamspike.world.mishaps import befall
 from streamspike.world.motions import arrive, become, go_on, leave, move_to, new_actor, settle, to_ground, turn_back
+from streamspike.world.rules import due
 from streamspike.world.surprises import SURPRISES
 from streamspike.world.tracks import BED_METRES, LYING, Track, actor_track, item_track
 
@@ -25,6 +26,9 @@ def act(state: State, happening: Happening, rng: Random) -> list[Track]:
     tracks = {actor.actor_id: actor_track(actor) for actor in state.actors}
     tracks |= {item.item_id: item_track(item) for item in state.items}
     concerned = (happening.actor_id, happening.other_id)
+    errand = state.habits.errand
+    if errand is not None and happening == due(state):
+        errand.step += 1
     state.habits.tick()
     for actor in list(state.actors):
         actor.age += 1
@@ -50,9 +54,12 @@ def perform(state: State, happening: Happening, tracks: dict[int, Track], rng: R
         state.dark = False
     elif kind == "uncovered":
         state.covered = False
-    elif kind == "enter":
+    elif kind in ("enter", "deliver"):
         state.habits.come(happening.what, happening.side)
-        return [arrive(state, new_actor(state, happening.what, happening.lane, -happening.side, rng))]
+        actor = new_actor(state, happening.what, happening.lane, -happening.side, rng)
+        if kind == "deliver":
+            actor.holds = "box"
+        return [arrive(state, actor)]
     elif kind == "roll_away":
         roll_away(state, happening, tracks, rng)
     elif happening.actor_id is not None:

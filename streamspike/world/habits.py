@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from streamspike.world.errand import Errand
+
 Arrival = tuple[str, str, int]
 """Kind, lane and the side it comes from."""
 
@@ -45,6 +47,8 @@ class Habits:
     away: list[tuple[str, int, int]] = field(default_factory=list)
     """Who left: kind, side and the clock then; newest last."""
     returns: bool = False
+    errand: Errand | None = None
+    """What comes by the clock, if this camera was given such a rule."""
 
     def chance(self, usual: float, kind: str, lane: str, side: int) -> float:
         """Probability of this arrival in the coming segment, given how likely it is elsewhere."""
@@ -61,6 +65,8 @@ class Habits:
     def tick(self) -> None:
         """A segment begins."""
         self.clock += 1
+        if self.errand is not None:
+            self.errand.tick()
         self.away = [gone for gone in self.away if self.clock - gone[2] <= RETURN_SEGMENTS[1]]
 
     def gone(self, kind: str, side: int) -> None:

@@ -12,6 +12,7 @@ from streamspike.clock import Clock
 from streamspike.core import Frame
 from streamspike.errors import WorldError
 from streamspike.world.painter import Painter
+from streamspike.world.rules import has_road, keep_left
 from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import BURN_IN, Simulation, Truth
 
@@ -37,6 +38,10 @@ class WorldSettings:
     """Indices of the only segments with a surprise."""
     after: float = 0.0
     """Begins so many seconds later in the same life."""
+    rule: str = ""
+    """left: vehicles come from the other sides than everywhere else."""
+    delivery: float = 0.0
+    """Seconds from one delivery by the clock to the next; 0: none. Where there is a road."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "script", tuple(self.script))  # JSON, in which a film keeps them, has lists
@@ -55,7 +60,7 @@ def parse_world(text: str) -> WorldSettings:
     values: dict[str, object] = {}
     for key, value in urllib.parse.parse_qsl(query, keep_blank_values=True):
         if key not in known or key == "scene":
-            names = "seed, size, fps, surprise, seconds, ambience, script, after"
+            names = "seed, size, fps, surprise, seconds, ambience, script, after, rule, delivery"
             raise WorldError(f"a simulated camera has no setting {key!r}; it has {names}")
         try:
             if key == "size":
@@ -65,6 +70,8 @@ def parse_world(text: str) -> WorldSettings:
                 values[key] = tuple(int(index) for index in value.split(","))
             elif key == "ambience":
                 values[key] = {"on": True, "off": False, "1": True, "0": False}[value]
+            elif key == "rule":
+                values[key] = {"left": "left", "right": ""}[value]
             else:
                 values[key] = int(value) if known[key] == "int" else float(value)
         except (ValueError, KeyError) as error:
@@ -74,9 +81,12 @@ def parse_world(text: str) -> WorldSettings:
         64 <= settings.width <= 3840 and 48 <= settings.height <= 2160 and 0.5 <= settings.fps <= 60
         and 0 <= settings.surprise < math.inf and 0 <= settings.seconds < math.inf and settings.seed >= 0
         and min(settings.script, default=0) >= 0 and 0 <= settings.after < math.inf
+        and 0 <= settings.delivery < math.inf
     )  # fmt: skip
     if not in_range:
         raise WorldError("a simulated camera has 64x48 to 3840x2160 pixels, 0.5 to 60 fps, and no negative numbers")
+    if settings.delivery and not has_road(build_scene(scene, settings.seed)):
+        raise WorldError(f"nothing is delivered in the scene {scene}: it has no road; take street")
     return settings
 
 
@@ -101,12 +111,19 @@ class Schedule(Mapping[int, str | None]):
 def simulate(settings: WorldSettings, segment_seconds: float = 1.0) -> Simulation:
     """The life that the settings tell of, before its first segment; nothing is painted."""
     scene = build_scene(settings.scene, settings.seed, settings.width / settings.height)
+    if settings.rule == "left":
+        scene = keep_left(scene)
     period = round(settings.surprise / segment_seconds)
     script: Mapping[int, str | None] | None = Schedule(max(4, period)) if settings.surprise > 0 else None
     if settings.script:
         script = dict.fromkeys(settings.script)
     return Simulation(
-        scene, settings.seed, segment_seconds, script, burn_in=BURN_IN + round(settings.after / segment_seconds)
+        scene,
+        settings.seed,
+        segment_seconds,
+        script,
+        burn_in=BURN_IN + round(settings.after / segment_seconds),
+        delivery_period=round(settings.delivery / segment_seconds),
     )
 
 

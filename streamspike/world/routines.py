@@ -8,6 +8,7 @@ went before (`habits.py`); nobody has a hidden plan.
 from __future__ import annotations
 
 from streamspike.world.life import MAX_ACTORS, VEHICLES, Actor, Happening, State
+from streamspike.world.scene import Scene
 
 Outcome = tuple[float, Happening]
 
@@ -95,9 +96,17 @@ def arrivals(state: State) -> list[Outcome]:
             state.habits.chance(probabilities[len(state.actors)], kind, lane, side),
             Happening("enter", what=kind, lane=lane, side=side),
         )
-        for kind, lane, side, probabilities in ARRIVALS[state.scene.name]
+        for kind, lane, side, probabilities in arrivals_of(state.scene)
         if probabilities[len(state.actors)] > 0 and (kind not in VEHICLES or state.lane_is_free(lane))
     ]
+
+
+def arrivals_of(scene: Scene) -> Arrivals:
+    """Who may come, from the side that the traffic of this scene has it come from."""
+    return tuple(
+        (kind, lane, -scene.lane(lane).direction or side, probabilities)
+        for kind, lane, side, probabilities in ARRIVALS[scene.name]
+    )
 
 
 def rolling(state: State) -> list[Outcome]:

@@ -64,6 +64,7 @@ BY_ACTOR = {  # {where} in the picture, {who} the kind, {verb} how it moves, {wh
 
 BY_THING = {
     "enter": "a {what} enters from the {side}",
+    "deliver": "a {what} enters from the {side}",
     "wrong_way": "a {what} drives the wrong way to the {side}",
     "ball": "a {what} flies in from the {side}",
     "appear": "a {what} appears",
@@ -158,6 +159,7 @@ def all_sentences() -> tuple[str, ...]:
         "jump": ("cat", "dog"),
     }
     whats = {
+        "deliver": (),  # what comes by the clock reads like what comes by chance
         "enter": (),  # not every kind comes from every side: taken from the arrivals below
         "wrong_way": ("car",),
         "ball": ("ball",),

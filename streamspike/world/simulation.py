@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from random import Random
 
 from streamspike.world.acting import act
+from streamspike.world.errand import Errand
 from streamspike.world.habits import draw_habits
 from streamspike.world.happenings import outcomes, sentence_distribution
 from streamspike.world.life import Happening, State
 from streamspike.world.motions import new_item
-from streamspike.world.routines import ARRIVALS
+from streamspike.world.routines import arrivals_of
 from streamspike.world.scene import Scene, Snapshot
 from streamspike.world.sentences import describe
 from streamspike.world.surprises import LOUD, LOUD_SHARE, RATES, SELDOM, SURPRISES, surprises
@@ -74,6 +75,7 @@ class Simulation:
             possible another one takes place; nothing does while the view is dark or blocked. With a script no surprise
             takes place by nature, before or after.
         burn_in: steps from the empty scene before segment 0.
+        delivery_period: segments from one delivery to the next, the first BURN_IN steps after the empty scene; 0: none.
 
     Raises:
         ValueError: the script names an unknown kind, or segment_seconds is not positive.
@@ -86,6 +88,7 @@ class Simulation:
         segment_seconds: float = 1.0,
         script: Mapping[int, str | None] | None = None,
         burn_in: int = BURN_IN,
+        delivery_period: int = 0,
     ) -> None:
         unknown = {kind for kind in (script or {}).values() if kind is not None and kind not in RATES}
         if unknown:
@@ -95,7 +98,9 @@ class Simulation:
         self.state = State(scene, segment_seconds)
         self._script = script
         self._rng = Random(seed)
-        self.state.habits = draw_habits([arrival[:3] for arrival in ARRIVALS[scene.name]], self._rng)
+        self.state.habits = draw_habits([arrival[:3] for arrival in arrivals_of(scene)], self._rng)
+        if delivery_period:
+            self.state.habits.errand = Errand(delivery_period, -BURN_IN)
         self._tracks: list[Track] = []
         self._before = self._after = view_of(self.state)
         self._index = -burn_in
