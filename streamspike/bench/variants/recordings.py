@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from streamspike.belief.hypotheses import sentence_key
 from streamspike.belief.pixels import PIXEL_SCORES
 from streamspike.belief.tracker import BeliefTracker
 from streamspike.bench.datasets.world import WorldDataset
 from streamspike.bench.variants.crop import LOOKS, Looker, zoom
+from streamspike.bench.variants.places import everywhere
 from streamspike.config import Config
 from streamspike.core import Assessment, Engine, Request, Scores
 from streamspike.errors import ConfigError
@@ -49,6 +51,8 @@ class Plan:
     zoom: bool = False
     """Instead of `drawings`: those of the whole picture as "full" and those of its busiest region as "zoom", each with
     its own caption among them."""
+    places: bool = False
+    """Also, as "places": hypotheses and caption as they would read in each third of the picture."""
 
 
 BASE = Plan("base", drawings={"default": {"num_hypotheses": NUM_HYPOTHESES}}, verify=True, num_sightings=NUM_SIGHTINGS)
@@ -70,6 +74,7 @@ PLANS = (
     Plan("1 frame", frames=1),
     Plan("4 frames", frames=4),
     Plan("zoom", frames=LOOKS, zoom=True),
+    Plan("places", places=True),
 )
 
 
@@ -119,6 +124,8 @@ class Recorder:
             return self._engine.assess(request)
         if plan.zoom:
             return self._look_twice(replace(request, complete=True))
+        if plan.places:
+            return self._ask_everywhere(replace(request, complete=True))
         answers = {}
         num_sightings = plan.num_sightings
         for name, changes in plan.drawings.items():
@@ -139,6 +146,15 @@ class Recorder:
         near = self._engine.assess(zoom(request, self.region)) if self.region else full
         self.segments.append(SegmentRecord({"full": full.scores, "zoom": near.scores}, None, ()))
         return full
+
+    def _ask_everywhere(self, request: Request) -> Assessment:
+        first = self._engine.assess(request)
+        texts = everywhere([score.text for score in first.scores])
+        answer = self._engine.assess(replace(request, hypotheses=texts, complete=False))
+        said = sentence_key(first.caption)
+        caption = next((score for score in answer.scores if sentence_key(score.text) == said), None)
+        self.segments.append(SegmentRecord({"default": first.scores, "places": answer.scores}, caption, ()))
+        return first
 
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         return [self.assess(request) for request in requests]

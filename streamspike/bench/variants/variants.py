@@ -19,6 +19,7 @@ import numpy as np
 
 from streamspike.belief.hypotheses import sentence_key
 from streamspike.belief.surprise import LogBelief, kl_nats, measure
+from streamspike.bench.variants.places import without_place
 from streamspike.bench.variants.recordings import BASE, SegmentRecord
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Scores
@@ -102,6 +103,20 @@ def two_looks(record: SegmentRecord, combine: Callable[[Sequence[float]], float]
     return combine([closed_set(look, num_hypotheses=ALL, joins="nothing") for look in looks])
 
 
+def place_summed_out(record: SegmentRecord) -> float:
+    """Surprise about what happens, wherever."""
+    scores = without_place(record.drawings["places"])
+    return measure(Assessment(scores, "", sampled=True), _config()).surprise_nats
+
+
+def placeless_gain(record: SegmentRecord) -> float:
+    """Information gain of the caption, wherever; 0 without one."""
+    if record.caption is None:
+        return 0.0
+    (said,) = without_place([record.caption])
+    return gain_nats(next(score for score in without_place(record.drawings["places"]) if score.text == said.text))
+
+
 def sampled_kl_nats(sightings: Sequence[Scores]) -> float:
     """KL over all sentences there are, by Monte Carlo: the mean of log posterior - log prior over sentences drawn from
     the posterior. Unbiased, so it can be negative; 0 without any."""
@@ -162,4 +177,6 @@ VARIANTS = (
     Variant("zoom: the larger of both", partial(two_looks, combine=max), "zoom"),
     Variant("zoom: the smaller of both", partial(two_looks, combine=min), "zoom"),
     Variant("zoom: the mean of both", partial(two_looks, combine=fmean), "zoom"),
+    Variant("place summed out", place_summed_out, "places"),
+    Variant("information gain of the caption, place summed out", placeless_gain, "places"),
 )  # fmt: skip

@@ -96,7 +96,7 @@ def test_plans_change_what_they_say_and_nothing_else() -> None:
         engine = Speaker()
         clip = record_clip(steady, engine, plan, FIRST_SEED + 1)
         asked[plan.name] = [request for request in engine.requests if request.index == 9 and not request.hypotheses]
-        drawings = {"full", "zoom"} if plan.zoom else set(plan.drawings)
+        drawings = {"full", "zoom"} if plan.zoom else {*plan.drawings, *(["places"] * plan.places)}
         assert all(set(segment.drawings) == drawings for segment in clip.segments)
     assert [r.sampling.diversity for r in asked["drawings"]] == ["distinct", "groups", *["temperature"] * 3]
     assert {r.sampling.num_hypotheses for r in asked["drawings"]} == {BeliefConfig().num_hypotheses}
@@ -104,7 +104,7 @@ def test_plans_change_what_they_say_and_nothing_else() -> None:
     assert (len(base.window), len(short.window), len(blank.window)) == (8, 2, 4)
     assert base.summary and short.summary and not blank.summary
     assert [len(asked[name][0].observation) for name in ("base", "1 frame", "4 frames")] == [2, 1, 4]
-    assert {name for name, requests in asked.items() if any(r.complete for r in requests)} == {"zoom"}
+    assert {name for name, requests in asked.items() if any(r.complete for r in requests)} == {"zoom", "places"}
 
 
 def replace_belief(**settings: object) -> Config:
