@@ -17,6 +17,7 @@ from streamspike.bench.hour.plan import CameraPlan, HourSettings
 from streamspike.clock import ManualClock, SystemClock
 from streamspike.config import CameraConfig, Config
 from streamspike.core import Assessment, CameraState, Engine, Event, Keyframe, Observation, Request
+from streamspike.errors import StreamspikeError
 from streamspike.outputs.store import Store
 from streamspike.progress import Advance
 
@@ -159,6 +160,7 @@ async def record_hour(
 
     Raises:
         BrokerError, ModelError, StoreError, WorldError: as `app.run_watch`.
+        StreamspikeError: it was stopped before its end.
     """
     warmup_seconds = settings.warmup_minutes * 60
     # Whole clock hours, because keyframes have a budget for each; and past ones, so that nothing is from the future.
@@ -170,7 +172,8 @@ async def record_hour(
             started = time.monotonic()
             with show("warming up", settings.warmup_minutes, "minutes") as advance:
                 addresses = {plan.camera_id: plan.warmup for plan in plans}
-                await _watch(config, addresses, "fast", make_engine(), warmup_clock, advance)
+                report = await _watch(config, addresses, "fast", make_engine(), warmup_clock, advance)
+                _check_whole(report, warmup_seconds, config)
             wall_seconds["warmup"] = time.monotonic() - started
         engine, started = TimedEngine(make_engine()), time.monotonic()
         with show("watching", settings.minutes, "minutes") as advance:
@@ -179,6 +182,7 @@ async def record_hour(
             began_at = time.time() if clock is None else begin_at
             pace = "realtime" if clock is None else "fast"
             report = await _watch(config, addresses, pace, engine, clock, advance)
+            _check_whole(report, settings.minutes * 60, config)
         wall_seconds["hour"] = time.monotonic() - started
         cameras = tuple(_read(Path(config.store.path), plan, began_at, report, config) for plan in plans)
         await inbox.wait_for(sum(len(revisions) for camera in cameras for revisions in camera.events), SETTLE_SECONDS)
@@ -206,6 +210,13 @@ async def _watch(
         sinks=[StreamTime(len(cameras), clock, advance)],
         clock=clock if clock is not None else SystemClock(),
     )
+
+
+def _check_whole(report: RunReport, seconds: float, config: Config) -> None:
+    """A signal ends a run in good order, and half an hour must not be judged as a whole one."""
+    seen = min(camera.num_segments for camera in report.cameras.values()) * config.segment.seconds
+    if seen < seconds - config.segment.seconds:
+        raise StreamspikeError(f"stopped after {seen / 60:.1f} of {seconds / 60:g} minutes; there is no report")
 
 
 def _read(path: Path, plan: CameraPlan, began_at: float, report: RunReport, config: Config) -> CameraRecording:
