@@ -48,7 +48,8 @@ def check_data(
     """What speaks against learning from these clips; empty: nothing.
 
     Args:
-        engine: in service now, asked whether captions belong to their pictures; None: that is left out.
+        engine: asked whether captions belong to their pictures, best of the base: an adapter in service may be broken,
+            and then nothing would ever replace it; None: that is left out.
     """
     if not len(train):
         return ("the journal holds no clip to learn from",)
@@ -118,7 +119,7 @@ def _check_captions(examples: Sequence[Example], belief: BeliefConfig, engine: I
     if gain is None or gain.low > 0:
         return ""
     return (
-        "captions do not belong to their pictures: to the model in service a caption is no likelier than another "
+        "captions do not belong to their pictures: to the model a caption is no likelier than another "
         f"clip's ({gain.mean:+.3f} nats per token, 95 % interval from {gain.low:+.3f} to {gain.high:+.3f})"
     )
 

@@ -110,7 +110,6 @@ def judge_candidate(
     before = read_adapter(folder / current.name, engine.slot) if current is not None else None
     after = read_adapter(folder / record.name, engine.slot)
     try:
-        engine.wear(before)
         evaluation = _evaluate(before, after, data, config, engine, progress)
     finally:
         engine.wear(worn)
@@ -136,7 +135,9 @@ def _evaluate(
     engine: IncrementalEngine,
     progress: Progress,
 ) -> Evaluation:
-    refine, names = config.refine, (f"{engine.slot.base}+{after.name}", engine.name)
+    base = engine.slot.base
+    names = f"{base}+{after.name}", f"{base}+{before.name}" if before is not None else base
+    engine.wear(None)  # the base is what no night can have spoiled
     against = _check(data, config, engine)
     if against:
         return Evaluation(*names, data.words, time.time(), Decision(False, against), {})
@@ -147,7 +148,7 @@ def _evaluate(
             viewings += view_clips(engine, chunk, config.belief, config.model.seed)
         progress(min(1.0, (number + 1) * CHUNK / len(data.held_out)))
     comparisons = compare(*seen, config.model.seed)
-    decision = decide(comparisons, len(data.held_out), refine)
+    decision = decide(comparisons, len(data.held_out), config.refine)
     return Evaluation(*names, data.words, time.time(), decision, comparisons, *seen)
 
 

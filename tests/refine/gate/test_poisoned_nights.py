@@ -157,6 +157,23 @@ def test_a_candidate_of_a_poisoned_night_is_refused_with_the_reason_and_nothing_
     assert [path.name for path in (tmp_path / "adapters").iterdir()] == ["dark"]
 
 
+@pytest.mark.slow
+def test_who_is_better_than_a_damaged_one_in_service_is_accepted_and_promoted(
+    clean: Night, engine: IncrementalEngine, table: AdapterTable, tmp_path: Path
+) -> None:
+    # Gibberish is diverse and sure of nothing: by these two the damaged one is better. Others use the machine too.
+    allowed = {"margin_diversity": 1.0, "margin_calibration": 1.0, "margin_latency": 100.0}
+    config = config_in(tmp_path, RefineConfig.model_validate({"min_clips": 10, "primary": "next_nats", **allowed}))
+    register_candidate(write_adapter(tmp_path / "a", engine._loaded, name="damaged", std=0.3), config, table, engine)
+    table.promote("damaged", 1.0, force=True)
+    source = write_adapter(tmp_path / "b", engine._loaded, name="healthy", std=0.0, parent="damaged")
+    verdict = judge_candidate(source, Data("a test", clean[:10]), config, table, engine)
+    assert verdict.decision.accepted, verdict.decision.reasons
+    assert "likelihood of what came next" in verdict.decision.reasons[0]
+    assert table.promote("healthy", 2.0).against == "damaged"
+    assert table.rollback(3.0).name == "damaged"
+
+
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
     return make_call(monkeypatch, capfd)
