@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from streamspike.config import ModelConfig
+from streamspike.core import Sampling
 from streamspike.engine.model import load_model
 from streamspike.errors import ConfigError, DatasetError
 from streamspike.refine.dpo import DpoSettings
+from streamspike.refine.examples import Example
 from streamspike.refine.policy import AdapterSettings, Policy
-from streamspike.refine.savi.dialogue import Exchange, Question
+from streamspike.refine.savi.dialogue import Critique, Dialogue, Exchange, Question, Revision
 from streamspike.refine.savi.page import render_pairs
 from streamspike.refine.savi.pairs import read_pairs
 from streamspike.refine.savi.rounds import SaviSettings, run_savi
@@ -23,7 +25,7 @@ from streamspike.refine.training import TrainSettings
 from tests.refine.test_rollout import make_example
 
 EXAMPLES: Any = [make_example(number) for number in range(2)]
-SETTINGS = SaviSettings(iterations=2, clips=2, min_gain_nats=-1e9, epochs=1.0)
+SETTINGS = SaviSettings(iterations=2, clips=2, min_gain_nats=0.5, epochs=2.0)
 TRAINING = TrainSettings(steps=1, learning_rate=1e-2, save_every=1)
 
 
@@ -31,12 +33,34 @@ class Killed(Exception):
     pass
 
 
-def run(
-    folder: Path, model: str = "random:tiny-qwen2.5-vl", die_at: int = 0, settings: SaviSettings = SETTINGS
-) -> Path | None:
-    """Two rounds of two pairs a step, from a fresh model; dies at the n-th report."""
-    policy = Policy(load_model(ModelConfig(name=model, device="cpu", threads=1)), AdapterSettings(rank=2, alpha=4))
-    dialogue = SpokenDialogue(policy, SpokenSettings(max_segments=3, max_tokens=4))
+class Brief:
+    """One question about a clip. The model says a word or two, and is told what would have been better."""
+
+    name = "brief"
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def questions(self, example: Example, seed: int) -> list[Question]:
+        return [Question("happening", 0, 1, "What?")]
+
+    def answer(self, example: Example, question: Question, seed: int) -> str:
+        sampling = Sampling(1, 3, temperature=1.5)
+        (text,) = self.policy.write(example.segments[:1], "", question.text, 1, sampling, seed)
+        return text or "nothing"
+
+    def critique(self, example: Example, question: Question, answer: str) -> Critique:
+        return Critique("say it better", 0.0)
+
+    def revise(self, example: Example, question: Question, answer: str, critique: Critique, seed: int) -> Revision:
+        return Revision(f"a dog runs {seed}", 1.0)
+
+
+def run(folder: Path, die_at: int = 0, settings: SaviSettings = SETTINGS, model: str = "") -> Path | None:
+    """From a fresh model: two rounds of two pairs and two steps; dies at the n-th report. A named one talks itself."""
+    loaded = load_model(ModelConfig(name=model or "random:tiny-qwen2.5-vl", device="cpu", threads=1))
+    policy = Policy(loaded, AdapterSettings(rank=2, alpha=4))
+    dialogue: Dialogue = SpokenDialogue(policy, SpokenSettings(2, max_tokens=2)) if model else Brief(policy)
     reports: list[str] = []
 
     def report(share: float, words: str) -> None:
@@ -63,8 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_round_talks_learns_and_leaves_an_adapter(whole: Path) -> None:
     first, second = (read_pairs(whole / name / "pairs.jsonl") for name in ("round-1", "round-2"))
-    assert {one.example for one in first} == {0, 1} and len(first) == len(second) == 4
-    assert [one.first for one in first] != [one.first for one in second], "who has learned says something else"
+    assert {one.example for one in first} == {0, 1} and len(first) == len(second) == 2
     weights = [(whole / name / "adapter_model.safetensors").read_bytes() for name in
                ("round-1/adapter", "round-2/adapter", "adapter")]  # fmt: skip
     assert weights[0] != weights[1] == weights[2]
@@ -86,22 +109,25 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(whole: Path, tmp_path: Pat
 def test_a_run_goes_on_with_its_own_settings_only(whole: Path) -> None:
     assert run(whole) == whole / "adapter", "nothing is left to do"
     with pytest.raises(ConfigError, match="begun with savi"):
-        run(whole, settings=SaviSettings(iterations=3, clips=2, min_gain_nats=-1e9))
+        run(whole, settings=SaviSettings(iterations=3, clips=2))
 
 
-def test_two_steps_on_the_other_family(tmp_path: Path) -> None:
-    settings = SaviSettings(iterations=1, clips=2, min_gain_nats=-1e9, epochs=2.0)
-    assert run(tmp_path, "random:tiny-qwen3-vl", settings=settings)
+@pytest.mark.parametrize("model", ["random:tiny-qwen2.5-vl", "random:tiny-qwen3-vl"])
+def test_two_steps_of_a_large_model_that_talks_to_itself(tmp_path: Path, model: str) -> None:
+    """Random weights gain what they gain, so every revision that differs makes a pair."""
+    settings = SaviSettings(iterations=1, clips=1, min_gain_nats=-1e9, epochs=4.0)
+    assert run(tmp_path, settings=settings, model=model)
     lines = [json.loads(line) for line in (tmp_path / "round-1" / "curve.jsonl").read_text().splitlines()]
     assert len(lines) >= 2 and lines[0]["loss"] == pytest.approx(0.6931, abs=1e-3) != lines[-1]["loss"]
 
 
 def test_conversations_without_a_clear_pair_are_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="none of 4 conversations gave a clear pair"):
-        run(tmp_path, settings=SaviSettings(iterations=1, clips=2, min_gain_nats=1e9))
+    unclear = SaviSettings(iterations=1, clips=2, min_gain_nats=2.0)
+    with pytest.raises(DatasetError, match="none of 2 conversations gave a clear pair"):
+        run(tmp_path, settings=unclear)
     (tmp_path / "round-1" / "pairs.jsonl").write_text("{}\n")
     with pytest.raises(DatasetError, match="damaged"):
-        run(tmp_path, settings=SaviSettings(iterations=1, clips=2, min_gain_nats=1e9))
+        run(tmp_path, settings=unclear)
 
 
 class Reader(HTMLParser):
