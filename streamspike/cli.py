@@ -15,6 +15,7 @@ from streamspike.bench.commands import add_engine_command
 from streamspike.bench.cues.command import add_cues_command
 from streamspike.bench.dynamics.command import add_dynamics_command
 from streamspike.bench.hour.command import add_hour_command
+from streamspike.bench.night.command import add_night_command
 from streamspike.bench.surprise.command import add_surprise_command
 from streamspike.errors import SourceError, StreamspikeError
 from streamspike.pipeline.feedback_command import add_feedback_command
@@ -376,6 +377,7 @@ add_crpo_command(refine_app, _configure)
 add_dynamics_command(bench_app, _configure, _open_output)
 add_budget_command(bench_app, _configure, _open_output)
 add_hour_command(bench_app, _configure, _open_output)
+add_night_command(bench_app, _configure)
 add_gate_commands(refine_app, _configure)
 add_nightly_command(refine_app, _configure)
 add_pretrain_command(refine_app, _make_folder)

@@ -1,0 +1,191 @@
+"""Trains one method as its own command does, on examples that are given, for a given time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamspike.bench.night.settings import Method, NightSettings
+from streamspike.config import Config
+from streamspike.errors import DatasetError
+from streamspike.refine.commands import choose_belief, open_policy
+from streamspike.refine.crpo.asking import style_of
+from streamspike.refine.crpo.counterfactual import BRANCHES
+from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
+from streamspike.refine.crpo.questions import DYNAMIC, STATIC, Question, ask_all
+from streamspike.refine.crpo.scenes import Item
+from streamspike.refine.dpo import DpoSettings
+from streamspike.refine.examples import ExampleSource
+from streamspike.refine.grpo import GrpoLearner, GrpoSettings
+from streamspike.refine.policy import Policy
+from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
+from streamspike.refine.rewards.similarity import choose_similarity
+from streamspike.refine.savi.command import make_dialogue
+from streamspike.refine.savi.dialogue import converse
+from streamspike.refine.savi.rounds import SaviSettings, run_savi
+from streamspike.refine.supervised import SupervisedLearner, SupervisedSettings
+from streamspike.refine.training import Learner, TrainSettings, train
+
+RANK = 16
+RATES: Mapping[Method, float] = {"supervised": 1e-4, "spike-rl": 2e-4, "savi": 3e-4, "crpo": 5e-4}
+CLIPS_PER_STEP: Mapping[Method, int] = {"supervised": 4, "spike-rl": 2, "crpo": 1}
+"""As the commands have them."""
+SAVE_EVERY = 5
+DYNAMIC_SHARE = 0.75
+QUESTIONS_PER_CLIP = 4
+SAVI_ROUNDS = 2
+TALK_SHARE = 0.6
+"""Of the time of SAVi, which it spends on conversations; they decide how many pairs there are to learn from."""
+PACE_CLIPS = 3
+"""Conversations by which it is known how long one takes."""
+PACE_FILE = "pace.json"
+
+Report = Callable[[float, str], None]
+"""Share of the run that is done, and words."""
+
+
+def train_method(
+    method: Method,
+    config: Config,
+    settings: NightSettings,
+    seed: int,
+    examples: ExampleSource,
+    data: str,
+    run: Path,
+    report: Report,
+) -> Path:
+    """From the model as it is; continues the run in the folder. Returns the folder of the adapter.
+
+    Args:
+        data: what the examples are; a run is continued only with the same.
+
+    Raises:
+        ConfigError: the run was begun with other settings.
+        DatasetError: there is nothing to learn from.
+    """
+    policy, _ = open_policy(config, RANK, None, seed)
+    card = {"name": f"{method}-{seed}", "parent": "", "data_hash": data}
+    if method == "savi":
+        return _train_savi(policy, config, settings, seed, examples, data, run, report, card)
+
+    def show(share: float, line: Mapping[str, Any], words: str) -> None:
+        value = f"reward {line['reward']:.3f}" if "reward" in line else f"loss {line['loss']:.3f}"
+        report(share, f"step {line['step']}  {value}  {words}")
+
+    how = TrainSettings(
+        steps=settings.steps,
+        minutes=0.0 if settings.steps else settings.minutes,
+        learning_rate=RATES[method],
+        accumulate=CLIPS_PER_STEP[method],
+        save_every=SAVE_EVERY,
+        seed=seed,
+    )
+    learner = make_learner(method, policy, config, settings, seed, examples, data)
+    adapter = train(learner, how, run, show, card=card)
+    assert adapter is not None, "nobody asked it to pause"
+    return adapter
+
+
+def make_learner(
+    method: Method,
+    policy: Policy,
+    config: Config,
+    settings: NightSettings,
+    seed: int,
+    examples: ExampleSource,
+    data: str,
+) -> Learner:
+    """Supervised, SPIKE-RL with hindsight rewards, or CRPO with known answers."""
+    belief = choose_belief(config, policy, None, None)
+    if method == "supervised":
+        taught = SupervisedSettings(words=settings.words)
+        return SupervisedLearner(policy, examples, belief, taught, seed, data)
+    if method == "crpo":
+        items = KnownItems(examples, seed)
+        wanted = CrpoSettings(labels="truth", style=style_of(policy.loaded), seed=seed)
+        return CrpoLearner(policy, items, wanted, {"dataset": data, "questions": len(items)})
+    compare = choose_similarity("auto")
+    rewards = Rewards.parse(DEFAULT_REWARDS, compare)
+    grpo = GrpoSettings(words=settings.words)
+    return GrpoLearner(policy, examples, rewards, compare, belief, grpo, seed, data)
+
+
+class KnownItems:
+    """Implements `ItemSource`: questions with their answers about clips whose truth is known."""
+
+    def __init__(self, examples: ExampleSource, seed: int) -> None:
+        """Raises DatasetError: nothing is known of an example."""
+        self._examples = examples
+        self._asked: list[tuple[int, Question]] = []
+        num_dynamic = 0
+        for number in range(len(examples)):
+            truth = examples[number].truth
+            if not truth:
+                raise DatasetError("crpo in this study learns from known answers, and these clips have no known truth")
+            rng = np.random.default_rng([seed, number])
+            possible = ask_all(truth, (*DYNAMIC, *STATIC), BRANCHES, rng)
+            for _ in range(QUESTIONS_PER_CLIP):
+                if not possible:
+                    break
+                wanted = num_dynamic <= DYNAMIC_SHARE * len(self._asked)
+                fitting = [question for question in possible if question.dynamic == wanted] or possible
+                topics = sorted({(question.kind, question.topic) for question in fitting})
+                topic = topics[int(rng.integers(len(topics)))]
+                question = next(each for each in fitting if (each.kind, each.topic) == topic)
+                possible.remove(question)
+                num_dynamic += question.dynamic
+                self._asked.append((number, question))
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def __getitem__(self, number: int) -> Item:
+        place, question = self._asked[number]
+        return Item(self._examples[place], question)
+
+
+def _train_savi(
+    policy: Policy,
+    config: Config,
+    settings: NightSettings,
+    seed: int,
+    examples: ExampleSource,
+    data: str,
+    run: Path,
+    report: Report,
+    card: Mapping[str, Any],
+) -> Path:
+    dialogue = make_dialogue(policy, "auto", config.belief.window_segments)
+
+    # Written down, as a run that is continued must have the same number of clips.
+    path = run / PACE_FILE
+    if not path.exists():
+        clips = len(examples)
+        if not settings.steps:
+            started = time.monotonic()
+            for number in range(PACE_CLIPS):
+                converse(dialogue, number, examples[number % len(examples)], 0.0, number)
+            seconds_of_one = (time.monotonic() - started) / PACE_CLIPS
+            clips = max(PACE_CLIPS, int(60 * settings.minutes * TALK_SHARE / SAVI_ROUNDS / seconds_of_one))
+        run.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"clips": min(clips, len(examples))}), encoding="utf-8")
+    clips = int(json.loads(path.read_text(encoding="utf-8"))["clips"])
+    adapter = run_savi(
+        policy,
+        dialogue,
+        examples,
+        SaviSettings(iterations=SAVI_ROUNDS, clips=clips, seed=seed),
+        DpoSettings(),
+        TrainSettings(steps=1, learning_rate=RATES["savi"], save_every=SAVE_EVERY, seed=seed),
+        run,
+        report,
+        data_hash=data,
+        card=card,
+    )
+    assert adapter is not None, "nobody asked it to pause"
+    return adapter
