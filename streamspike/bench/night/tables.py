@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from streamspike.bench.dynamics.study import compare as compare_dynamics
 from streamspike.bench.night.measuring import read_scores, read_viewings
 from streamspike.bench.night.settings import START
 from streamspike.measures.encoder import Encoder, semantic_diversity
 from streamspike.measures.estimate import Estimate, Undefined, bootstrap
+from streamspike.measures.localisation import Floats
 from streamspike.refine.gate.measuring import MEASURES, compare
 from streamspike.refine.gate.viewing import Viewing
 from streamspike.refine.savi.questions import ALL, accuracy, difference
@@ -33,6 +36,20 @@ AGAINST = ((START, ("supervised", "spike-rl", "savi", "crpo")), ("supervised", (
 """Who is compared with whom."""
 
 
+class _Remembering:
+    """Implements `Encoder`: a world has few sentences, and each is encoded once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._known: dict[str, Floats] = {}
+
+    def encode(self, sentences: Sequence[str]) -> Floats:
+        new = sorted(set(sentences) - self._known.keys())
+        if new:
+            self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._known[sentence] for sentence in sentences])
+
+
 def summarise(results: Results, encoder: Encoder | None, seed: int = 0) -> dict[str, Any]:
     """Every comparison that can be made: over the clips of all seeds that have both, and for each seed.
 
@@ -40,22 +57,23 @@ def summarise(results: Results, encoder: Encoder | None, seed: int = 0) -> dict[
         encoder: the paper's, if it is installed.
         seed: of the bootstrap.
     """
+    encoder = _Remembering(encoder) if encoder is not None else None
     comparisons = []
     for base, names in AGAINST:
         for name in names:
             both = [run for run in results.values() if base in run and name in run]
             if both:
+                pooled = compare_runs([run[base] for run in both], [run[name] for run in both], encoder, seed)
+                many = both if len(both) > 1 else []
                 comparisons.append(
                     {
                         "method": name,
                         "against": base,
                         "seeds": [run[name]["seed"] for run in both],
-                        "measures": compare_runs(
-                            [run[base] for run in both], [run[name] for run in both], encoder, seed
-                        ),
+                        "measures": pooled,
                         "by_seed": {
                             str(run[name]["seed"]): compare_runs([run[base]], [run[name]], encoder, seed)
-                            for run in both
+                            for run in many
                         },
                     }
                 )
@@ -169,4 +187,4 @@ def _cell(figure: Mapping[str, Any]) -> str:
 
 def _by_seed(one: Mapping[str, Any], name: str) -> str:
     gains = [each[name]["gain"]["mean"] for each in one["by_seed"].values()]
-    return "   by seed " + " ".join("-" if gain is None else f"{gain:+.3f}" for gain in gains) if len(gains) > 1 else ""
+    return "   by seed " + " ".join("-" if gain is None else f"{gain:+.3f}" for gain in gains) if gains else ""

@@ -48,8 +48,8 @@ class Encoder:
     """Sentences are alike if they are the same."""
 
     def encode(self, sentences: Any) -> Any:
-        known = sorted(set(sentences))
-        return np.eye(max(2, len(known)))[[known.index(text) for text in sentences]]
+        known = sorted(text for texts in HYPOTHESES.values() for text in texts)
+        return np.eye(len(known))[[known.index(text) for text in sentences]]
 
 
 def test_gains_are_of_the_same_clips_and_turned_so_that_more_is_better() -> None:
