@@ -123,7 +123,7 @@ class CrpoLearner:
         """The losses of both branches of each of `questions` questions."""
         settings = self._settings
         rng = np.random.default_rng([settings.seed, number])
-        counts = _Counts()
+        seen = _Means()
         with self.policy.training():
             for place in range(number * settings.questions, (number + 1) * settings.questions):
                 posed = self._pose(draw_example(settings.seed, place, len(self._items)))
@@ -136,8 +136,8 @@ class CrpoLearner:
                 rewards = reward_answers(posed.question, drawn, posed.truths, settings.rewards)
                 losses = clip.loss(rewards[0], settings.beta), branch.loss(rewards[1], settings.beta)
                 backward(torch.stack(losses).mean() / settings.questions)
-                counts.add(posed, (clip, branch), rewards)
-        return Learnt(counts.means(), counts.words)
+                seen.add(posed, (clip, branch), rewards)
+        return Learnt(seen.means(), seen.words)
 
     def _pose_anew(self, place: int) -> _Posed:
         item = self._items[place]
@@ -163,7 +163,7 @@ class CrpoLearner:
         return _Group(drawn.tolist(), log_pi, torch.stack(per_token))
 
 
-class _Counts:
+class _Means:
     """Means for the curve, and the first question in words."""
 
     def __init__(self) -> None:
