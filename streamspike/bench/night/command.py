@@ -39,8 +39,10 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
         unusual: Annotated[
             bool, typer.Option("--unusual", help="A camera with rules of its own, before and after one night, instead.")
         ] = False,
-        day_minutes: Annotated[float, typer.Option(min=1, help="With --unusual: of footage to learn from.")] = 30.0,
-        test_minutes: Annotated[float, typer.Option(min=1, help="With --unusual: of the footage that follows.")] = 20.0,
+        day_minutes: Annotated[float, typer.Option(min=0.2, help="With --unusual: of footage to learn from.")] = 30.0,
+        test_minutes: Annotated[
+            float, typer.Option(min=0.2, help="With --unusual: of the footage that follows.")
+        ] = 20.0,
         surprises: Annotated[int, typer.Option(min=1, help="With --unusual: scripted ones in what follows.")] = 24,
         config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
         model: Annotated[str | None, typer.Option("--model", help="As in streamspike score.")] = None,
@@ -80,7 +82,7 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
         chosen = parse_methods(methods)
         study = NightSettings(minutes, steps, seeds, clips, held_out, pairs, chosen, words)
         loaded = load_model(settings.model.model_copy(update={"adapter": None}))
-        base, machine = loaded.slot.base, describe_machine(loaded.device)
+        base, machine, commit = loaded.slot.base, describe_machine(loaded.device), find_commit()
         del loaded
         if unusual:
             camera = UnusualSettings(day_minutes, test_minutes, surprises)
@@ -101,7 +103,7 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
             "model": base,
             "start": START,
             "settings": study.describe(),
-            "commit": find_commit(),
+            "commit": commit,
             "machine": machine,
         }
         write_json(out / "night.json", result)

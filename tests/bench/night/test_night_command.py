@@ -39,7 +39,7 @@ def test_two_methods_on_a_few_clips_and_again_from_what_is_there(tmp_path: Path,
 def test_a_camera_with_rules_of_its_own_before_and_after_two_steps(tmp_path: Path, call: Call) -> None:
     done = call(
         "bench", "night", "--out", tmp_path, "--unusual", "--methods", "supervised", "--seeds", 1, "--steps", 2,
-        "--day-minutes", 1, "--test-minutes", 1, "--surprises", 2, "--device", "cpu",
+        "--day-minutes", 0.4, "--test-minutes", 0.4, "--surprises", 2, "--device", "cpu",
     )  # fmt: skip
     assert done.code == 0 and "rule=left&delivery=120" in done.out and "alerts an hour on the routine" in done.out, (
         done.err
