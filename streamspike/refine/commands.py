@@ -15,6 +15,7 @@ from streamspike.errors import ConfigError
 
 if TYPE_CHECKING:
     from streamspike.config import BeliefConfig, Config
+    from streamspike.engine.model import LoadedModel
     from streamspike.refine.examples import Example, ExampleSource
     from streamspike.refine.policy import Policy
     from streamspike.refine.training import Learner, TrainSettings
@@ -23,6 +24,20 @@ WORLD = re.compile(r"world:(\d+):(\d+)")
 HELD_OUT_SEED = 500_000
 """Added to the seed of simulated clips for those that are held out."""
 PAPER_HYPOTHESES, PAPER_WINDOW = 3, 4
+RANK = 16
+"""Of a new adapter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a method trains, unless somebody says otherwise."""
+
+    learning_rate: float
+    clips: int
+    """Per step, of each process."""
+
+
+RECIPES = {"spike-rl": Recipe(2e-4, 2), "supervised": Recipe(1e-4, 4)}
 
 DatasetArgument = Annotated[
     str,
@@ -101,17 +116,23 @@ def open_clips(dataset: str, segment_seconds: float) -> Clips:
     return Clips(world_examples(seed, count, clips), world_examples(seed + HELD_OUT_SEED, count, clips), dataset)
 
 
-def open_policy(settings: Config, rank: int, start: Path | None, seed: int) -> tuple[Policy, str]:
-    """The model without the adapter it serves with, a new adapter or `start` on it, and the name of the latter."""
-    from streamspike.engine.card import read_card
+def load_bare(settings: Config) -> LoadedModel:
+    """The model without the adapter it serves with, on the GPU of this process if there are several."""
     from streamspike.engine.model import choose_device, load_model
-    from streamspike.refine.policy import AdapterSettings, Policy
 
     process = os.environ.get("LOCAL_RANK")  # set by accelerate launch and torchrun
     gpu = {"device": f"cuda:{process}"} if process and settings.model.device in ("auto", "cuda") else {}
     if gpu and choose_device("auto").type == "cpu":
         gpu = {}
-    loaded = load_model(settings.model.model_copy(update={"adapter": None, **gpu}))
+    return load_model(settings.model.model_copy(update={"adapter": None, **gpu}))
+
+
+def open_policy(settings: Config, rank: int, start: Path | None, seed: int) -> tuple[Policy, str]:
+    """The bare model, a new adapter or `start` on it, and the name of the latter."""
+    from streamspike.engine.card import read_card
+    from streamspike.refine.policy import AdapterSettings, Policy
+
+    loaded = load_bare(settings)
     if start is None:
         return Policy(loaded, AdapterSettings(rank, 2 * rank), seed), ""
     return Policy.open(loaded, start), read_card(start).name
@@ -165,8 +186,8 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         out: OutOption,
         steps: StepsOption = 0,
         minutes: MinutesOption = 30.0,
-        learning_rate: RateOption = 2e-4,
-        clips: BatchOption = 2,
+        learning_rate: RateOption = RECIPES["spike-rl"].learning_rate,
+        clips: BatchOption = RECIPES["spike-rl"].clips,
         trajectories: Annotated[int, typer.Option(min=2, help="M: runs over a clip that are compared.")] = 3,
         hypotheses: Annotated[
             int | None, typer.Option(min=2, help="N; default: 3 as published, built-in model: the config's.")
@@ -195,7 +216,7 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         beta: Annotated[float, typer.Option(min=0, help="Weight of the KL to the model without its adapter.")] = 0.02,
         evaluate_every: Annotated[int, typer.Option(min=0, help="Steps between looks at held-out clips; 0: none.")] = 0,
         held_out: Annotated[int, typer.Option(min=1, help="Held-out clips to look at.")] = 16,
-        rank: RankOption = 16,
+        rank: RankOption = RANK,
         start: StartOption = None,
         save_every: SaveOption = 20,
         checkpointing: CheckpointingOption = False,
@@ -257,12 +278,12 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         out: OutOption,
         steps: StepsOption = 0,
         minutes: MinutesOption = 30.0,
-        learning_rate: RateOption = 1e-4,
-        clips: BatchOption = 4,
+        learning_rate: RateOption = RECIPES["supervised"].learning_rate,
+        clips: BatchOption = RECIPES["supervised"].clips,
         window: WindowOption = None,
         observe: Annotated[bool, typer.Option("--observe", help='Teach "what just happened?" as well.')] = False,
         words: WordsOption = "given",
-        rank: RankOption = 16,
+        rank: RankOption = RANK,
         start: StartOption = None,
         save_every: SaveOption = 20,
         checkpointing: CheckpointingOption = False,

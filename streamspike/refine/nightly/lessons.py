@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from streamspike.config import BeliefConfig, Config
 from streamspike.outputs.adapter_folder import adapters_folder
 from streamspike.outputs.store import Store
+from streamspike.refine.commands import RANK, RECIPES, choose_belief, load_bare
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.nightly.diary import Diary
 
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
 TRAINED_SHARE = 0.7
 """Of the night's hours; before it the dataset is made, and the monitor may want the machine in between."""
-RANK = 16
-RATES = {"spike-rl": 2e-4, "supervised": 1e-4}
-CLIPS_PER_STEP = {"spike-rl": 2, "supervised": 4}
+SAVE_EVERY = 5
+"""Steps from one checkpoint to the next: a night may be killed at any time."""
 
 
 def make_learner(diary: Diary, config: Config, store: Store, clips: StoredExamples) -> tuple[Learner, str]:
@@ -28,11 +28,7 @@ def make_learner(diary: Diary, config: Config, store: Store, clips: StoredExampl
     Raises:
         ModelError: the model or the adapter in service cannot be loaded.
     """
-    from streamspike.refine.commands import choose_belief, open_policy
-
-    # Which adapter is in service on this model is known once its name is, so the model is loaded first.
-    policy, _ = open_policy(config, RANK, None, diary.seed)
-    parent = _take_over(policy, config, store)
+    policy, parent = _open_served(config, store, diary.seed)
     belief = choose_belief(config, policy, None, None)
     return _learner(diary, policy, clips, belief, clips.data_hash), parent
 
@@ -45,22 +41,26 @@ def settings_of(diary: Diary, steps: int, minutes: float) -> TrainSettings:
     """
     from streamspike.refine.training import TrainSettings
 
+    recipe = RECIPES[diary.method]
     return TrainSettings(
         steps=steps,
         minutes=0.0 if steps else minutes,
-        learning_rate=RATES[diary.method],
-        accumulate=CLIPS_PER_STEP[diary.method],
-        save_every=5,
+        learning_rate=recipe.learning_rate,
+        accumulate=recipe.clips,
+        save_every=SAVE_EVERY,
         seed=diary.seed,
     )
 
 
-def _take_over(policy: Policy, config: Config, store: Store) -> str:
-    served = store.adapters.in_service(policy.loaded.name)
+def _open_served(config: Config, store: Store, seed: int) -> tuple[Policy, str]:
+    """A policy that starts as the adapter in service, of whatever rank; a new one where the model serves as it is."""
+    from streamspike.refine.policy import AdapterSettings, Policy
+
+    loaded = load_bare(config)
+    served = store.adapters.in_service(loaded.name)
     if served is None:
-        return ""
-    policy.load(adapters_folder(config.refine, config.store) / served.name)
-    return served.name
+        return Policy(loaded, AdapterSettings(RANK, 2 * RANK), seed), ""
+    return Policy.open(loaded, adapters_folder(config.refine, config.store) / served.name), served.name
 
 
 def _learner(diary: Diary, policy: Policy, clips: ExampleSource, belief: BeliefConfig, data_hash: str) -> Learner:
