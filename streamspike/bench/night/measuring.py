@@ -15,6 +15,7 @@ from streamspike.config import Config
 from streamspike.engine.engine import IncrementalEngine
 from streamspike.engine.model import load_model
 from streamspike.progress import Advance
+from streamspike.refine.commands import First
 from streamspike.refine.crpo.asking import style_of
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.gate.viewing import Told, View, Viewing, view_clips
@@ -44,12 +45,13 @@ def measure_model(
         viewings += view_clips(engine, chunk, config.belief, config.model.seed)
         progress(0.4 * len(viewings) / len(held_out), "watching held-out clips")
     window = config.belief.window_segments
+    some = First(held_out, settings.asked)
     scores = examine(
         loaded,
-        held_out,
+        some,
         window,
         seed,
-        lambda done: progress(0.4 + 0.3 * done / len(held_out), "asking about held-out clips"),
+        lambda done: progress(0.4 + 0.3 * done / len(some), "asking about held-out clips"),
     )
     dynamics = measure_dynamics(
         loaded,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from streamspike.bench.night.settings import START
-from streamspike.bench.night.tables import WORDS, show_gain
+from streamspike.bench.night.tables import WORDS, show_gain, show_spent
 from streamspike.refine.training import CURVE_FILE
 from streamspike.report.charts import curve_chart, interval_chart
 from streamspike.report.figures import show
@@ -37,7 +37,7 @@ def render_night(result: Mapping[str, Any], out: Path) -> str:
     for unusual in result.get("unusual", ()):
         body += _unusual(unusual)
     for one in result["comparisons"]:
-        body += _comparison(one, result["training_seconds"].get(one["method"], []))
+        body += _comparison(one, show_spent(result["spent"][one["method"]]))
     body += _curves(out)
     return render_page("What a night is worth", *body)
 
@@ -51,7 +51,7 @@ def _made(result: Mapping[str, Any]) -> str:
     )
 
 
-def _comparison(one: Mapping[str, Any], seconds: list[float]) -> list[Markup]:
+def _comparison(one: Mapping[str, Any], spent: str) -> list[Markup]:
     seeds = [str(seed) for seed in one["seeds"]]
     rows = {
         f"{name} {side}": one["measures"][name][side]
@@ -61,10 +61,9 @@ def _comparison(one: Mapping[str, Any], seconds: list[float]) -> list[Markup]:
     }
     many = len(seeds) > 1
     heads = ["", one["against"], one["method"], "gain", *((f"seed {seed}" for seed in seeds) if many else ())]
-    spent = ", ".join(f"{value:.0f}" for value in seconds)
     return [
         tag("h2", f"{one['method']} against {one['against']}"),
-        tag("p", f"Seeds {', '.join(seeds)}; seconds of training: {spent or '-'}.", class_="note"),
+        tag("p", f"Seeds {', '.join(seeds)}; trained {spent}.", class_="note"),
         table(
             heads,
             [

@@ -23,6 +23,7 @@ from streamspike.config import Config
 from streamspike.errors import ConfigError
 from streamspike.progress import Advance
 from streamspike.refine.dataset.world import WorldClips, world_examples
+from streamspike.refine.training import CURVE_FILE
 
 RESULT_FILE, STUDY_FILE, SECONDS_FILE = "result.json", "study.json", "seconds"
 HELD_OUT_SURPRISING = 0.6
@@ -88,6 +89,7 @@ def _run(
 
     adapter = train_method(method, config, settings, seed, train, f"world:{FIRST_SEED + seed}", folder, report)
     watch.note()
+    spent = {"training_seconds": round(watch.seconds, 1), "training_cpu_seconds": round(watch.cpu_seconds, 1)}
     measured = measure_model(
         config,
         adapter,
@@ -96,7 +98,8 @@ def _run(
         seed,
         lambda share, words="", /: tell(TRAINED_SHARE + (1 - TRAINED_SHARE) * share, words),
     )
-    return {"method": name, "seed": seed, "training_seconds": round(watch.seconds, 1), **measured}
+    steps = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in folder.glob(f"**/{CURVE_FILE}"))
+    return {"method": name, "seed": seed, **spent, "steps": steps, **measured}
 
 
 def claim_folder(out: Path, about: Mapping[str, Any]) -> None:

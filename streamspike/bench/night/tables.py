@@ -32,6 +32,7 @@ WORDS: dict[str, str] = {
     PAIRS: "dynamic pairs answered right",
     STATIC: "static pairs answered right",
 }
+SPENT = ("training_seconds", "training_cpu_seconds", "steps")
 AGAINST = ((START, ("supervised", "spike-rl", "savi", "crpo")), ("supervised", ("spike-rl",)))
 """Who is compared with whom."""
 
@@ -77,7 +78,7 @@ def summarise(results: Results, encoder: Encoder | None, seed: int = 0) -> dict[
                         },
                     }
                 )
-    return {"words": WORDS, "comparisons": comparisons, "training_seconds": _seconds(results)}
+    return {"words": WORDS, "comparisons": comparisons, "spent": _spent(results)}
 
 
 def compare_runs(
@@ -146,22 +147,31 @@ def _paired(before: Sequence[tuple[float, int]], after: Sequence[tuple[float, in
     }
 
 
-def _seconds(results: Results) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+def _spent(results: Results) -> dict[str, list[dict[str, float]]]:
+    """By method, of each run."""
+    found: dict[str, list[dict[str, float]]] = {}
     for runs in results.values():
         for name, run in runs.items():
-            if "training_seconds" in run:
-                found.setdefault(name, []).append(run["training_seconds"])
+            if name != START:
+                found.setdefault(name, []).append({key: run[key] for key in SPENT})
     return found
+
+
+def show_spent(spent: Sequence[Mapping[str, float]]) -> str:
+    """`240 s (95 s of the processor, 61 steps)` for each run."""
+    return ", ".join(
+        f"{each['training_seconds']:.0f} s ({each['training_cpu_seconds']:.0f} s of the processor, "
+        f"{each['steps']} steps)"
+        for each in spent
+    )
 
 
 def render_study(summary: Mapping[str, Any]) -> str:
     """Tables for a terminal: of each comparison before, after and the gain with its interval over clips."""
     parts = []
     for one in summary["comparisons"]:
-        seconds = summary["training_seconds"].get(one["method"], [])
-        spent = f", trained for {', '.join(f'{value:.0f}' for value in seconds)} s" if seconds else ""
-        head = f"{one['method']} against {one['against']}; seeds {', '.join(map(str, one['seeds']))}{spent}"
+        spent = show_spent(summary["spent"][one["method"]])
+        head = f"{one['method']} against {one['against']}; seeds {', '.join(map(str, one['seeds']))}; trained {spent}"
         lines = [head, f"{'':52s} {'before':>8s} {'after':>8s}  gain [95 %], more is better"]
         for name, row in one["measures"].items():
             lines.append(

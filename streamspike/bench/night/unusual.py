@@ -200,7 +200,7 @@ def _compare(folder: Path, method: str) -> dict[str, Any]:
                 counter.update(plan.sentences[first + index] for index in part.false_alerts(FLOOR_NATS))
             first += len(old.nats)
         cameras.append(plan.day.partition("&size")[0])
-        spent.append(float((path.parent / SECONDS_FILE).read_text(encoding="utf-8")))
+        spent.append(float((path.parent / SECONDS_FILE).read_text(encoding="utf-8").split()[0]))
     hours = sum(len(part.nats) for part in before) * about["seconds"] / 3600 / len(before)
     shown = (happened[0] + happened[1]).most_common(MOST_SHOWN)
     return {
