@@ -98,6 +98,12 @@ def load_checkpoint(
     return Progress(int(state["steps"]), float(state["seconds"]), int(state["curve_bytes"]))
 
 
+def delete_checkpoints(run: Path) -> None:
+    """Of a run that nobody goes on with; its curve and its adapter stay."""
+    for folder in run.glob(f"{PREFIX}*"):
+        shutil.rmtree(folder)
+
+
 def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     """Make a folder that is there with all its files or not at all, also when the power fails; replaces an older one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,26 +55,34 @@ def add_nightly_command(refine_app: typer.Typer, configure: Callable[..., Config
 
         0 1 * * *  streamspike refine nightly --config /etc/streamspike.yaml     (crontab; deploy/ has a systemd timer)
         """
+        from streamspike.errors import DatasetError
+        from streamspike.outputs.store import Store
         from streamspike.progress import show_progress
-        from streamspike.refine.nightly.diary import open_night
+        from streamspike.refine.nightly.diary import only_one, open_night
         from streamspike.refine.nightly.giving_way import bound_gpu_memory, lower_priority
         from streamspike.refine.nightly.night import Night, NightSettings, Unfinished
 
         settings = configure(
             config, [], store={"path": str(store) if store else None}, model={"name": model, "device": device}
         )
-        lower_priority()
-        bound_gpu_memory(settings.refine.gpu_memory_share)
-        nights = out if out is not None else Path(settings.store.path).parent / "nights"
-        folder, diary = open_night(nights, time.time(), seed, settings.refine.method)
+        path = Path(settings.store.path)
+        if not path.is_file():
+            raise DatasetError(f"there is no store {path}; name the one of your run with --store or --config")
+        nights = out if out is not None else path.parent / "nights"
         how = NightSettings(hours or settings.refine.hours, days or settings.refine.days, steps, promote=promote)
-        with show_progress(diary.name, 100.0, "%") as progress:
-            night = Night(settings, folder, diary, how, lambda share, words: progress(100 * share, words))
-            try:
-                night.run()
-            except Unfinished as error:
-                typer.echo(str(error))
-                return
+        lower_priority()
+        bound_gpu_memory(settings.model.device, settings.refine.gpu_memory_share)
+        with only_one(nights):
+            with contextlib.closing(Store(path)) as opened:
+                taken = {record.name for record in opened.adapters.list_all()}
+            folder, diary = open_night(nights, time.time(), seed, settings.refine.method, taken)
+            with show_progress(diary.name, 100.0, "%") as progress:
+                night = Night(settings, folder, diary, how, lambda share, words: progress(100 * share, words))
+                try:
+                    night.run()
+                except Unfinished as error:
+                    typer.echo(str(error))
+                    return
         typer.echo(f"{diary.name}: {diary.outcome}")
         for reason in diary.reasons:
             typer.echo(f"  {reason}")

@@ -8,8 +8,11 @@ NIGHTS/night-20261121/diary.json   when it began, which phases are over, what ca
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+from collections.abc import Container, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Literal
 from streamspike.errors import StoreError
 
 DIARY = "diary.json"
+LOCK = "lock"
 Outcome = Literal["promoted", "accepted", "refused"]
 
 
@@ -32,7 +36,9 @@ class Diary:
     seed: int
     method: str
     phase_seconds: dict[str, float] = field(default_factory=dict)
-    """Of the phases that are over, in order."""
+    """Of each phase, over all calls, in order."""
+    waited_seconds: float = 0.0
+    """Of these, while the live monitor was short of time."""
     outcome: Outcome | None = None
     """None: the night is not over."""
     reasons: list[str] = field(default_factory=list)
@@ -51,8 +57,12 @@ class Diary:
             raise StoreError(f"cannot write {folder / DIARY}: {error.strerror}") from error
 
 
-def open_night(nights: Path, now: float, seed: int, method: str) -> tuple[Path, Diary]:
+def open_night(nights: Path, now: float, seed: int, method: str, taken: Container[str] = ()) -> tuple[Path, Diary]:
     """The newest night if it is not over, else a new one; its folder and diary.
+
+    Args:
+        now: UTC.
+        taken: names that adapters have already, of nights whose folder is gone.
 
     Raises:
         StoreError: the folder cannot be written, or a diary cannot be read.
@@ -64,11 +74,31 @@ def open_night(nights: Path, now: float, seed: int, method: str) -> tuple[Path, 
             return diaries[-1].parent, diary
     date = datetime.fromtimestamp(now, UTC).strftime("night-%Y%m%d")
     name, number = date, 2
-    while (nights / name).exists():
+    while (nights / name).exists() or name in taken:
         name, number = f"{date}-{number}", number + 1
     diary = Diary(name, now, seed, method)
     diary.write(nights / name)
     return nights / name, diary
+
+
+@contextlib.contextmanager
+def only_one(nights: Path) -> Iterator[None]:
+    """Nobody else works on these nights meanwhile; the system lets go of it even when the process is killed.
+
+    Raises:
+        StoreError: somebody does, or the folder cannot be written.
+    """
+    try:
+        nights.mkdir(parents=True, exist_ok=True)
+        file = (nights / LOCK).open("w")
+    except OSError as error:
+        raise StoreError(f"cannot write {nights / LOCK}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreError(f"another night is at work in {nights}; this call does nothing") from error
+        yield
 
 
 def _read(path: Path) -> Diary:

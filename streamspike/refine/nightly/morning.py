@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +13,65 @@ from streamspike.errors import StoreError
 from streamspike.outputs.messages import iso_utc
 from streamspike.refine.gate.judging import Verdict
 from streamspike.refine.gate.report import evaluation_parts
-from streamspike.refine.nightly.diary import Diary
+from streamspike.refine.nightly.diary import Diary, Outcome
 from streamspike.refine.training import CURVE_FILE
 from streamspike.report.charts import curve_chart
 from streamspike.report.markup import Markup, table, tag
 from streamspike.report.page import render_page
 
-SHOWN = ("reward", "loss", "kl", "diversity")
+SHOWN = {
+    "reward": "Reward of what was expected, from 0 to 1; higher is better",
+    "diversity": "Diversity of what was expected, from 0 to 1",
+    "loss": "Loss, nats",
+    "kl": "Distance to the model without an adapter, nats per token",
+}
 """Of the curve, as far as the method has them."""
+MEANING = {
+    "promoted": "The new adapter is in service. To go back: streamspike refine rollback",
+    "accepted": "The model stays as it is. The new adapter may serve; to let it: streamspike refine promote {}",
+    "refused": "The model stays as it is.",
+}
 
 
-def write_report(
-    path: Path,
-    diary: Diary,
-    index: Mapping[str, Any] | None,
-    run: Path,
-    config: RefineConfig,
-    verdict: Verdict | None,
-    reasons: Sequence[str] | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Morning:
+    """What came of a night."""
+
+    outcome: Outcome
+    reasons: Sequence[str]
+    index: Mapping[str, Any] | None
+    """What dataset.json says; None: there is no dataset."""
+    curve: Sequence[Mapping[str, Any]]
+    """Of the training, a line for each step."""
+    verdict: Verdict | None
+    """Of the gate; None: it was not asked."""
+
+
+def read_curve(run: Path) -> list[dict[str, Any]]:
+    """Of a run that may not be there. Raises StoreError."""
+    path = run / CURVE_FILE
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        return [json.loads(line) for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from error
+
+
+def write_report(path: Path, diary: Diary, morning: Morning, config: RefineConfig) -> None:
     """
-    Args:
-        index: what dataset.json says; None: there is no dataset.
-        run: folder of the training, which may not be there.
-        verdict: of the gate; None: it was not asked, for these reasons.
-
     Raises:
         StoreError: it cannot be written.
     """
-    decision = verdict.decision if verdict is not None else None
-    said = list(decision.reasons) if decision is not None else list(reasons or ())
-    accepted = decision is not None and decision.accepted
+    verdict = morning.verdict
     page = render_page(
-        f"{diary.name}: {'accepted' if accepted else 'refused'}",
+        f"{diary.name}: {morning.outcome}",
+        tag("p", MEANING[morning.outcome].format(diary.name)),
+        tag("ul", *(tag("li", reason) for reason in morning.reasons)),
         tag("p", f"Began {iso_utc(diary.started_at)}, trained by {diary.method}, seed {diary.seed}.", class_="note"),
-        tag("ul", *(tag("li", reason) for reason in said)),
-        *_footage(index),
-        *_training(run),
-        *_phases(diary),
+        *_footage(morning.index),
+        *_training(morning.curve),
         *(evaluation_parts(verdict.evaluation, config) if verdict is not None else ()),
+        *_phases(diary),
     )
     try:
         path.write_text(page, encoding="utf-8")
@@ -58,38 +79,41 @@ def write_report(
         raise StoreError(f"cannot write the report {path}: {error.strerror}") from error
 
 
-def _footage(index: Mapping[str, Any] | None) -> list[Markup]:
+def _footage(index: Mapping[str, Any] | None) -> Iterator[Markup]:
     if index is None:
-        return []
+        return
+    yield tag("h2", "What the cameras logged")
+    words = {"train": "to learn from", "held_out": "held out, to compare on"}
     rows = [
-        [split, str(part["clips"]), str(part["surprising"]), f"{part['hours']:.2f}"]
+        [words[split], str(part["clips"]), str(part["surprising"]), f"{60 * part['hours']:.1f}"]
         for split, part in index["counts"].items()
     ]
-    notes = [f"Left out: {', '.join(f'{count} {reason}' for reason, count in sorted(index['dropped'].items()))}."]
-    notes = notes if index["dropped"] else []
-    return [
-        tag("h2", "What the cameras logged"),
-        table(["", "clips", "surprising", "hours"], rows),
-        tag("p", f"Cameras: {', '.join(index['cameras'])}. Data {index['data_hash'][:12]}.", class_="note"),
-        *(tag("p", sentence, class_="note") for sentence in [*notes, *index["shortage"]]),
-    ]
+    yield table(["", "clips", "of them surprising", "minutes"], rows)
+    notes = [f"Cameras: {', '.join(index['cameras'])}. Data {index['data_hash'][:12]}."]
+    if index["dropped"]:
+        left_out = ", ".join(
+            f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(index["dropped"].items())
+        )
+        notes.append(f"Clips left out: {left_out}.")
+    for note in [*notes, *index["shortage"]]:
+        yield tag("p", note, class_="note")
 
 
-def _training(run: Path) -> list[Markup]:
-    path = run / CURVE_FILE
-    if not path.is_file():
-        return []
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    curves = {name: [(line["step"], line[name]) for line in lines if name in line] for name in SHOWN}
-    charts = [
-        part
-        for name, points in curves.items()
-        if len(points) > 1
-        for part in (tag("p", name, class_="note"), curve_chart(points, "step"))
-    ]
-    return [tag("h2", "What it learned"), *charts] if charts else []
+def _training(curve: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
+    if not curve:
+        return
+    yield tag("h2", "How it learned")
+    yield tag("p", f"{curve[-1]['step']} steps in {curve[-1]['seconds'] / 60:.1f} minutes.", class_="note")
+    for name, words in SHOWN.items():
+        points = [(line["step"], line[name]) for line in curve if name in line]
+        if len(points) > 1:
+            yield tag("p", words, class_="note")
+            yield curve_chart(points, "step")
 
 
-def _phases(diary: Diary) -> list[Markup]:
+def _phases(diary: Diary) -> Iterator[Markup]:
     rows = [[name, f"{seconds / 60:.1f}"] for name, seconds in diary.phase_seconds.items()]
-    return [tag("h2", "Where the time went"), table(["", "minutes"], rows)] if rows else []
+    if rows:
+        rows.append(["of these, waiting for the live monitor", f"{diary.waited_seconds / 60:.1f}"])
+        yield tag("h2", "Where the time went")
+        yield table(["", "minutes"], rows)
