@@ -80,7 +80,7 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
 
         settings = configure(config, [], model={"name": model, "device": device})
         chosen = parse_methods(methods)
-        study = NightSettings(minutes, steps, seeds, clips, held_out, pairs, chosen, words)
+        study = NightSettings(minutes, steps, seeds, clips, held_out, pairs=pairs, methods=chosen, words=words)
         loaded = load_model(settings.model.model_copy(update={"adapter": None}))
         base, machine, commit = loaded.slot.base, describe_machine(loaded.device), find_commit()
         del loaded
