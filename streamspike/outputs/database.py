@@ -6,6 +6,7 @@ of a write leaves a file that opens again with every committed transaction and n
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import Any
 from streamspike.errors import StoreError
 
 SCHEMA_VERSION = 8
+LOOK_SECONDS = 1.0
+"""A look waits no longer for who has locked the file."""
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
 """The models of motion, before version 5 said what is motion."""
 
@@ -228,3 +231,14 @@ def _explain(error: sqlite3.Error, path: Path) -> str:
         case sqlite3.SQLITE_IOERR:
             return f"the disk under the store {path} fails ({error})"
     return f"the store {path} cannot be used: {error}"
+
+
+def look_up(path: Path, statement: str, *values: object) -> list[Any]:
+    """One query by a read-only connection of its own, from any thread; it does not hold up the store's.
+
+    Raises:
+        sqlite3.Error: it is no store, or it is locked.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=LOOK_SECONDS)) as connection:
+        return connection.execute(statement, values).fetchall()

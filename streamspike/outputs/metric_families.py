@@ -285,3 +285,15 @@ OUTBOX = (
     Family("oldest_seconds", "outbox_oldest_seconds", "Age of the oldest message that waits; 0 when none does."),
 )
 """Of `outputs.outbox_watch.OutboxView`."""
+NIGHT = (
+    Family("progress", "night_shift_progress_ratio", "How far the night shift is, from 0 to 1; 1 between two nights."),
+    Family("updated_at", "night_shift_updated_timestamp_seconds", "UTC of its last word; 0: there was no night yet."),
+    Family(
+        "adapters",
+        "adapters",
+        "Adapters by what became of them.",
+        "state",
+        ("candidate", "refused", "promoted", "retired"),
+    ),
+)
+"""Of `outputs.night_watch.NightView`."""

@@ -25,6 +25,7 @@ from streamspike.core import CameraState, Engine, Event, EventPhase, Keyframe, O
 from streamspike.outputs import metric_families as names
 from streamspike.outputs.clips import ClipCounts
 from streamspike.outputs.mqtt import MqttCounts
+from streamspike.outputs.night_watch import look_at_night
 from streamspike.outputs.outbox_watch import OutboxWatch
 from streamspike.outputs.recorder import RecorderCounts
 from streamspike.outputs.thread_times import read_thread_times
@@ -95,6 +96,7 @@ class Metrics(Collector):
         self._memory: EngineMemory | None = None
         self._memory_metrics: list[Metric] = []
         self._outbox: OutboxWatch | None = None
+        self._store_path: Path | None = None
         self._engine: Engine | None = None
         self._ended_at: dict[str, float] = {}  # by camera: UTC of the end of the segment scored last
         self._make_histograms()
@@ -142,6 +144,7 @@ class Metrics(Collector):
         self._rows = [(COUNTED[type(each)], each) for each in counted]
         self._memory = engine if isinstance(engine, EngineMemory) else None
         self._outbox = OutboxWatch(store_path)
+        self._store_path = store_path
         self._engine = engine
         for camera in cameras:
             for metric in self._by_camera:
@@ -205,6 +208,8 @@ class Metrics(Collector):
             for seconds in view.published_seconds:
                 self._publish_latency.observe(seconds)
             yield from names.collect(names.OUTBOX, [({}, view)])
+        if self._store_path is not None:
+            yield from names.collect(names.NIGHT, [({}, look_at_night(self._store_path))])
 
     def _collect_memory(self) -> list[Metric]:
         """What the engine holds; as it was at the last scrape when a step changes it at this very moment."""

@@ -5,13 +5,10 @@ It has a read-only connection of its own, so that a scrape neither waits for the
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-LOCK_SECONDS = 1.0
+from streamspike.outputs.database import look_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,18 @@ class OutboxWatch:
         Raises:
             sqlite3.Error: it is no store; the store itself has been opened before, so this is a bug.
         """
-        self._uri = f"{path.resolve().as_uri()}?mode=ro"
-        [(self._last_id,)] = self._query("SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL")
+        self._path = path
+        [(self._last_id,)] = look_up(
+            self._path, "SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL"
+        )
 
     def look(self, now: float) -> OutboxView:
         """Args: now: UTC."""
-        [(waiting, oldest_at)] = self._query("SELECT count(*), min(queued_at) FROM outbox WHERE published_at IS NULL")
-        published = self._query(
+        [(waiting, oldest_at)] = look_up(
+            self._path, "SELECT count(*), min(queued_at) FROM outbox WHERE published_at IS NULL"
+        )
+        published = look_up(
+            self._path,
             "SELECT id, published_at - queued_at FROM outbox WHERE published_at IS NOT NULL AND id > ? ORDER BY id",
             self._last_id,
         )
@@ -55,7 +57,3 @@ class OutboxWatch:
             oldest_seconds=max(0.0, now - oldest_at) if waiting else 0.0,
             published_seconds=tuple(max(0.0, seconds) for _, seconds in published),
         )
-
-    def _query(self, statement: str, *values: object) -> list[Any]:
-        with contextlib.closing(sqlite3.connect(self._uri, uri=True, timeout=LOCK_SECONDS)) as connection:
-            return connection.execute(statement, values).fetchall()

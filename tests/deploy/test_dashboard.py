@@ -20,7 +20,7 @@ from tests.support.pipeline import quick_config
 from tests.support.prometheus import Prometheus, fetch, series_names
 from tests.support.servers import free_port
 
-ROWS = ["Cameras", "Surprise", "Latency", "Model", "Health"]
+ROWS = ["Cameras", "Surprise", "Latency", "Model", "Health", "Night shift"]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from streamspike.outputs import metric_families, metrics_server
 from streamspike.outputs.metric_families import Family
 from streamspike.outputs.metrics import COUNTED, EngineMemory
 from streamspike.outputs.metrics_server import serve
+from streamspike.outputs.registry import AdapterRecord, AdapterState
 from streamspike.outputs.store import Store
 from streamspike.select.online import SelectorCounts
 from streamspike.stats import CameraStats
@@ -96,7 +97,7 @@ def test_names_keep_the_conventions(rig: MetricsRig) -> None:
 def test_labels_are_few_and_their_values_can_be_listed(rig: MetricsRig) -> None:
     samples = [sample for metric in rig.metrics.registry.collect() for sample in metric.samples]
     assert {label for sample in samples for label in sample.labels} <= LABELS
-    assert {sample.labels["state"] for sample in samples if "state" in sample.labels} == set(CameraState)
+    assert {sample.labels["state"] for sample in samples if "state" in sample.labels} == {*CameraState, *AdapterState}
 
 
 def test_a_scrape_tells_what_was_counted(rig: MetricsRig) -> None:
@@ -220,6 +221,21 @@ def test_the_outbox_is_told_and_each_delivery_once(tmp_path: Path) -> None:
     assert rig.value("outbox_messages") == 0 and rig.value("outbox_oldest_seconds") == 0.0
     assert rig.value("publish_latency_seconds_count") == 2
     assert rig.value("publish_latency_seconds_sum") == pytest.approx(4.0 + 3.0)
+    rig.store.close()
+
+
+def test_the_night_shift_is_told_by_other_processes(tmp_path: Path) -> None:
+    rig = MetricsRig(tmp_path)
+    assert rig.value("night_shift_updated_timestamp_seconds") == 0.0 == rig.value("adapters", state="promoted")
+    rig.store.report_night_shift(0.25, "train step 3", 1003.5)
+    record = AdapterRecord("night", "nano@1", "0", "", "spike-rl", {}, "", {}, registered_at=1.0)
+    rig.store.adapters.register(record)
+    rig.store.adapters.register(replace(record, name="other"))
+    rig.store.adapters.promote("other", 2.0, force=True)
+    assert rig.value("night_shift_progress_ratio") == 0.25
+    assert rig.value("night_shift_updated_timestamp_seconds") == 1003.5
+    counts = {state: rig.value("adapters", state=state) for state in ("candidate", "refused", "promoted", "retired")}
+    assert counts == {"candidate": 1, "refused": 0, "promoted": 1, "retired": 0}
     rig.store.close()
 
 

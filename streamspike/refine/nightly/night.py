@@ -204,7 +204,9 @@ class Night:
         return read_examples(folder, "train"), read_examples(folder, "held_out")
 
     def _check(self) -> list[str]:
-        """What speaks against going on."""
+        """What speaks against going on; nothing once training has begun."""
+        if (self._folder / RUN).is_dir():
+            return []
         train, held_out = self._clips()
         config, few = self._config, self._config.refine.min_clips
         if len(held_out) < few:

@@ -1,5 +1,7 @@
-"""A run of the monitor, made once, and copies of what it left for nights. The model that watched is a fake: nights learn
-and compare with the built-in one, which takes long enough."""
+"""A run of the monitor, made once, and copies of what it left for nights.
+
+The model that watched is a fake: nights learn and compare with the built-in one, which takes long enough.
+"""
 
 from __future__ import annotations
 

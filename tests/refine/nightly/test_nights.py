@@ -141,6 +141,8 @@ KILLS: tuple[tuple[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)  # some eight beginnings; on a busy machine they take their time
 def test_a_night_killed_in_each_phase_ends_as_one_that_was_not(
     copy_of: CopyOf, whole: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,11 +171,11 @@ def test_a_night_killed_in_each_phase_ends_as_one_that_was_not(
     assert losses[0] == losses[1] and len(losses[0]) == 2
 
 
+@pytest.mark.slow
 def test_when_the_time_is_over_the_next_call_goes_on(
     copy_of: CopyOf, whole: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched = Watched(copy_of("late"))
-    trained: list[int] = []
 
     def now() -> float:
         """A step takes an hour."""
