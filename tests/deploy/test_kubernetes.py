@@ -19,6 +19,9 @@ OBJECTS: dict[str, dict[str, Any]] = {
 }
 POD = OBJECTS["Deployment"]["spec"]["template"]["spec"]
 [CONTAINER] = POD["containers"]
+JOB = OBJECTS["CronJob"]["spec"]["jobTemplate"]["spec"]
+NIGHT_POD = JOB["template"]["spec"]
+[NIGHT] = NIGHT_POD["containers"]
 PORTS = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
 
 
@@ -32,7 +35,7 @@ def config(monkeypatch: pytest.MonkeyPatch) -> Config:
 
 def test_every_manifest_is_listed() -> None:
     assert {path.name for path in FOLDER.glob("*.yaml")} == {*NAMES, "kustomization.yaml"}
-    assert set(OBJECTS) == {"ConfigMap", "PersistentVolumeClaim", "Deployment", "Service", "NetworkPolicy"}
+    assert set(OBJECTS) == {"ConfigMap", "PersistentVolumeClaim", "Deployment", "CronJob", "Service", "NetworkPolicy"}
 
 
 def test_the_image_has_the_version_of_the_code() -> None:
@@ -75,6 +78,22 @@ def test_volumes_and_labels_meet() -> None:
     assert OBJECTS["Deployment"]["spec"]["selector"]["matchLabels"] == labels
     assert OBJECTS["Service"]["spec"]["selector"] == labels
     assert OBJECTS["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+
+
+def test_the_night_runs_as_the_monitor_does_beside_it_and_one_at_a_time() -> None:
+    assert OBJECTS["CronJob"]["spec"]["concurrencyPolicy"] == "Forbid" and NIGHT_POD["restartPolicy"] == "Never"
+    for key in ("securityContext", "volumes"):
+        assert NIGHT_POD[key] == POD[key]
+    for key in ("image", "envFrom", "securityContext", "volumeMounts"):
+        assert NIGHT[key] == CONTAINER[key]
+    [near] = NIGHT_POD["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    labels = OBJECTS["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert near == {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"}
+    assert OBJECTS["PersistentVolumeClaim"]["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert JOB["template"]["metadata"]["labels"] != labels, "else the service would send it visitors"
+    assert NIGHT["args"][:2] == ["refine", "nightly"]
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
+    assert dockerfile.count("'.[refine]'") == 2, "what the night needs is in both images"
 
 
 def test_secrets_come_from_a_secret(config: Config) -> None:
