@@ -94,7 +94,7 @@ class Appraiser:
         after = iter(self._judge_afterwards(example, runs, features))
         captions = witness.captions(number, example)
         decoys = witness.elsewhere(number)
-        clip = RewardContext(reference=example.reference)
+        clip = self._clip_context(number, example, witness)
         contexts = [
             [self._context(number, example, captions, each, decoys, next(after, ())) for each in moment]
             for moment in zip(*(run.expectations for run in runs), strict=True)
@@ -141,6 +141,18 @@ class Appraiser:
                     found += [[min(0.0, float(tokens.mean())) for tokens in answers] for answers in row]
         return found
 
+    def _clip_context(self, number: int, example: Example, witness: Witness) -> RewardContext:
+        """Without decoys a caption that is the same for every clip would win part of each reward."""
+        if not self._rewards.needs_reference:
+            return RewardContext(reference=example.reference)
+        others = [text for text in witness.references_elsewhere(number) if text != example.reference]
+        return RewardContext(reference=example.reference, decoys=self._draw(others, number))
+
+    def _draw(self, others: Sequence[str], *which: int) -> tuple[str, ...]:
+        """The same for all trajectories: else one would be lucky in what it is compared with."""
+        drawn = np.random.default_rng([self._seed, *which]).permutation(len(others))[:MAX_DECOYS]
+        return tuple(others[place] for place in drawn)
+
     def _context(
         self,
         number: int,
@@ -152,13 +164,11 @@ class Appraiser:
     ) -> RewardContext:
         index = each.index
         others = [text for text in decoys if text != captions[index]]
-        # The same for all trajectories: else one would be lucky in what it is compared with.
-        drawn = np.random.default_rng([self._seed, number, index]).permutation(len(others))[:MAX_DECOYS]
         return RewardContext(
             caption=captions[index],
             previous_caption=captions[index - 1],
             next_captions=tuple(captions[index + 1 :]),
-            decoys=tuple(others[place] for place in drawn),
+            decoys=self._draw(others, number, index),
             num_wanted=self._num_wanted,
             prior=each.prior,
             posterior_nats=tuple(after),

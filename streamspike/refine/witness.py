@@ -29,6 +29,7 @@ class Witness:
         self._belief = belief
         self._words = words
         self._known: dict[int, tuple[str, ...]] = {}
+        self._references: dict[int, str] = {}
 
     def captions(self, number: int, example: Example | None = None) -> tuple[str, ...]:
         """Per segment of example `number`; empty where nobody said.
@@ -47,5 +48,14 @@ class Witness:
 
     def elsewhere(self, number: int) -> list[str]:
         """Captions of other clips than this one, each once."""
-        others = [other for other in range(min(MAX_POOL, len(self._examples))) if other != number]
-        return list(dict.fromkeys(text for other in others for text in self.captions(other) if text))
+        return list(dict.fromkeys(text for other in self._others(number) for text in self.captions(other) if text))
+
+    def references_elsewhere(self, number: int) -> list[str]:
+        """What somebody said of other clips than this one as a whole, each once."""
+        for other in self._others(number):
+            if other not in self._references:
+                self._references[other] = self._examples[other].reference
+        return list(dict.fromkeys(text for other in self._others(number) if (text := self._references[other])))
+
+    def _others(self, number: int) -> list[int]:
+        return [other for other in range(min(MAX_POOL, len(self._examples))) if other != number]

@@ -26,6 +26,7 @@ from tests.refine.nightly.conftest import SEED, CopyOf
 from tests.support.cli import make_call
 from tests.support.messages import NOON
 
+pytestmark = pytest.mark.timeout(400)  # a night takes 8 seconds of a processor, which on a busy machine is long
 AFTERWARDS = NOON + 600.0
 WEIGHTS = "adapter_model.safetensors"
 
@@ -142,7 +143,6 @@ KILLS: tuple[tuple[str, Any], ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # some eight beginnings; on a busy machine they take their time
 def test_a_night_killed_in_each_phase_ends_as_one_that_was_not(
     copy_of: CopyOf, whole: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
