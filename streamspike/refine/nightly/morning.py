@@ -26,6 +26,15 @@ SHOWN = {
     "kl": "Distance to the model without an adapter, nats per token",
 }
 """Of the curve, as far as the method has them."""
+WHY = {
+    "gap": "too near to those held out",
+    "opted_out": "of cameras that opted out",
+    "same_footage": "of footage that another one shows",
+    "missing": "without their file",
+    "moved": "of a camera that was moved",
+    "no_event": "without their event",
+}
+"""Clips were left out, by the reason that dataset.json has."""
 MEANING = {
     "promoted": "The new adapter is in service. To go back: streamspike refine rollback",
     "accepted": "The model stays as it is. The new adapter may serve; to let it: streamspike refine promote {}",
@@ -96,7 +105,7 @@ def _footage(index: Mapping[str, Any] | None) -> Iterator[Markup]:
         )
         notes.append(f"Clips left out: {left_out}.")
     for note in [*notes, *index["shortage"]]:
-        yield tag("p", note, class_="note")
+        yield tag("p", note.replace("held_out", "held out"), class_="note")
 
 
 def _training(curve: Sequence[Mapping[str, Any]]) -> Iterator[Markup]:
