@@ -100,9 +100,8 @@ def _footage(index: Mapping[str, Any] | None) -> Iterator[Markup]:
     yield table(["", "clips", "of them surprising", "minutes"], rows)
     notes = [f"Cameras: {', '.join(index['cameras'])}. Data {index['data_hash'][:12]}."]
     if index["dropped"]:
-        left_out = ", ".join(
-            f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(index["dropped"].items())
-        )
+        dropped = sorted(index["dropped"].items())
+        left_out = ", ".join(f"{count} {WHY.get(reason, reason)}" for reason, count in dropped)
         notes.append(f"Clips left out: {left_out}.")
     for note in [*notes, *index["shortage"]]:
         yield tag("p", note.replace("held_out", "held out"), class_="note")

@@ -208,7 +208,7 @@ def test_a_camera_that_opts_out_takes_its_footage_along(copy_of: CopyOf, whole: 
     refine = config.refine.model_copy(update={"min_clips": 100})  # for what is asked here nothing needs to be learned
     watched.config = config.model_copy(update={"cameras": cameras, "refine": refine})
     diary = watched.run()
-    assert diary.reasons == ["2 held-out clips decide nothing, 100 would (refine.min_clips)"]
+    assert diary.reasons == ["1 held-out clips decide nothing, 100 would (refine.min_clips)"]
     assert not (watched.nights / "night-old" / "dataset").exists()
     assert not (watched.nights / "night-20260727" / "run").exists()
     index = json.loads((watched.nights / "night-20260727" / "dataset" / "dataset.json").read_text())
