@@ -124,6 +124,9 @@ class BeliefConfig(Section):
     length_normalised: Annotated[bool, Field(description="NLL per token as published, or summed")] = False
     complete: Annotated[bool, Field(description="add what was seen to the hypotheses, so that it can gain mass")] = True
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
+    doubt: Annotated[
+        float, Field(ge=0, le=0.1, description="added to each probability: nothing is held for rarer than this")
+    ] = 0.001
     mode: Annotated[
         Literal["paper", "steady"], Field(description="paper: new hypotheses for every segment; steady: by rule")
     ] = "paper"

@@ -7,6 +7,11 @@ Everything is float64 and in log space: a hypothesis of probability 1e-400 still
   probability that the hypothesis is true of the newest segment. L is used as it is, without tau or normalisation.
 
 Surprise is KL(posterior || prior) (Itti and Baldi, 2005). The closed set of hypotheses is all the model believes in.
+
+Beliefs are not taken to their last digit: `doubt` is added to each probability (contaminated priors, Berger and
+Berliner, Annals of Statistics 14(2), 1986; ours, the presets as published have none). A small model says "one in
+10,000" of what happens once in a hundred segments, and without doubt it is those sentences, and not what is truly rare,
+that take up a budget of alerts (docs/surprise.md). So surprise ends near -ln(doubt).
 """
 
 from __future__ import annotations
@@ -56,6 +61,13 @@ def bayes_posterior(log_prior: LogBelief, log_likelihood: ArrayLike) -> LogBelie
     return log_softmax(log_prior + likelihood)
 
 
+def contaminate(belief: LogBelief, doubt: float) -> LogBelief:
+    """The belief with `doubt` added to the probability of every hypothesis, renormalised; as it is without doubt."""
+    if doubt == 0.0:
+        return belief
+    return np.asarray(np.logaddexp(belief, math.log(doubt)) - math.log1p(len(belief) * doubt), dtype=np.float64)
+
+
 def kl_nats(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     """KL(posterior || prior), clamped at 0: rounding may leave -1e-17 where beliefs are equal."""
     return max(0.0, float(np.sum(np.exp(log_posterior) * (log_posterior - log_prior))))
@@ -84,6 +96,7 @@ def measure(assessment: Assessment, config: BeliefConfig) -> Measure:
         log_posterior = bayes_posterior(log_prior, [_likelihood(s) for s in scores])
     else:
         log_posterior = log_softmax(_normalised(scores, [s.log_posterior for s in scores], config), config.tau)
+    log_prior, log_posterior = (contaminate(belief, config.doubt) for belief in (log_prior, log_posterior))
     return Measure(
         prior=tuple(np.exp(log_prior).tolist()),
         posterior=tuple(np.exp(log_posterior).tolist()),

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamspike.belief.surprise import bayes_posterior, jensen_shannon, kl_nats, log_softmax, measure
+from streamspike.belief.surprise import bayes_posterior, contaminate, jensen_shannon, kl_nats, log_softmax, measure
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Scores
 
 LOG = math.log
+EXACT = BeliefConfig(doubt=0.0)
 finite = st.floats(-200.0, 0.0)
 pairs = st.lists(st.tuples(finite, finite), min_size=1, max_size=8)
 
@@ -59,21 +60,21 @@ def test_bayes_rule_of_a_hand_computed_case() -> None:
 
 
 def test_measure_takes_sums_and_the_natural_logarithm() -> None:
-    result = measure(assess(Scores("a", 4, LOG(0.2), LOG(0.01)), Scores("b", 2, LOG(0.2), LOG(0.03))), BeliefConfig())
+    result = measure(assess(Scores("a", 4, LOG(0.2), LOG(0.01)), Scores("b", 2, LOG(0.2), LOG(0.03))), EXACT)
     assert result.prior == pytest.approx((0.5, 0.5))
     assert result.posterior == pytest.approx((0.25, 0.75))
     assert result.surprise_nats == pytest.approx(0.25 * LOG(0.5) + 0.75 * LOG(1.5))
 
 
 def test_length_normalisation_divides_both_sums_by_the_tokens() -> None:
-    config = BeliefConfig(length_normalised=True)
+    config = BeliefConfig(doubt=0.0, length_normalised=True)
     result = measure(assess(Scores("a", 2, LOG(0.25), LOG(0.01)), Scores("b", 1, LOG(0.5), LOG(0.3))), config)
     assert result.prior == pytest.approx((0.5, 0.5))  # 0.25 ** (1 / 2) = 0.5
     assert result.posterior == pytest.approx((0.25, 0.75))  # 0.01 ** (1 / 2) = 0.1 against 0.3
 
 
 def test_verify_uses_the_likelihood_and_not_the_posterior() -> None:
-    config = BeliefConfig(posterior="verify")
+    config = BeliefConfig(doubt=0.0, posterior="verify")
     result = measure(assess(Scores("a", 1, LOG(0.8), 0.0, LOG(0.1)), Scores("b", 1, LOG(0.2), -99.0, LOG(0.9))), config)
     assert result.prior == pytest.approx((0.8, 0.2))
     assert result.posterior == pytest.approx((0.08 / 0.26, 0.18 / 0.26))
@@ -81,11 +82,11 @@ def test_verify_uses_the_likelihood_and_not_the_posterior() -> None:
 
 def test_verify_without_likelihoods_is_refused() -> None:
     with pytest.raises(ValueError, match="'a'"):
-        measure(assess(Scores("a", 1, -1.0, -1.0)), BeliefConfig(posterior="verify"))
+        measure(assess(Scores("a", 1, -1.0, -1.0)), BeliefConfig(doubt=0.0, posterior="verify"))
 
 
 def test_no_hypotheses_mean_no_surprise() -> None:
-    assert measure(assess(), BeliefConfig()) == ((), (), 0.0, 0.0)
+    assert measure(assess(), EXACT) == ((), (), 0.0, 0.0)
 
 
 @pytest.mark.parametrize("broken", [[], [math.nan], [0.0, -math.inf], [[0.0, 1.0]]])
@@ -118,7 +119,7 @@ def test_equal_beliefs_are_zero_apart(scores: list[float], shift: float) -> None
 def test_the_order_of_hypotheses_does_not_matter(scores: list[tuple[float, float]], random: object) -> None:
     shuffled = list(scores)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    one, other = (measure(assess(*(Scores("x", 1, p, q) for p, q in s)), BeliefConfig()) for s in (scores, shuffled))
+    one, other = (measure(assess(*(Scores("x", 1, p, q) for p, q in s)), EXACT) for s in (scores, shuffled))
     assert one.surprise_nats == pytest.approx(other.surprise_nats, abs=1e-9)
     assert one.jensen_shannon == pytest.approx(other.jensen_shannon, abs=1e-9)
     assert sorted(one.prior) == pytest.approx(sorted(other.prior), abs=1e-12)
@@ -133,6 +134,24 @@ def test_an_infinite_tau_believes_nothing(scores: list[tuple[float, float]]) -> 
 
 @given(pairs, st.floats(0.1, 50.0))
 def test_beliefs_sum_to_one(scores: list[tuple[float, float]], tau: float) -> None:
-    result = measure(assess(*(Scores("x", 3, p, q, q) for p, q in scores)), BeliefConfig(tau=tau, posterior="verify"))
+    result = measure(
+        assess(*(Scores("x", 3, p, q, q) for p, q in scores)), BeliefConfig(doubt=0.0, tau=tau, posterior="verify")
+    )
     assert sum(result.prior) == pytest.approx(1.0)
     assert sum(result.posterior) == pytest.approx(1.0)
+
+
+@given(pairs)
+def test_doubt_ends_surprise_and_leaves_equal_beliefs_alone(scores: list[tuple[float, float]]) -> None:
+    doubt = 0.001
+    moved = [contaminate(log_softmax(column), doubt) for column in zip(*scores, strict=True)]
+    assert np.exp(moved[0]).sum() == pytest.approx(1.0)
+    assert kl_nats(moved[1], moved[0]) <= -LOG(doubt) + LOG(1 + len(scores) * doubt) + 1e-9
+    assert kl_nats(moved[0], moved[0]) == 0.0
+
+
+def test_what_was_held_for_impossible_is_as_surprising_as_one_in_a_thousand() -> None:
+    scores = assess(Scores("a", 1, 0.0, -400.0), Scores("b", 1, -400.0, 0.0))
+    result = measure(scores, BeliefConfig(doubt=0.001))
+    assert result.prior[1] == pytest.approx(0.001 / 1.002)
+    assert result.surprise_nats == pytest.approx(LOG(1000), rel=0.01)

@@ -24,7 +24,7 @@ def make_segment(index: int, epoch: int = 0) -> Segment:
 
 
 def make_tracker(**config: object) -> BeliefTracker:
-    return BeliefTracker("door", BeliefConfig.model_validate(config), "fake@0", seed=3)
+    return BeliefTracker("door", BeliefConfig.model_validate({"doubt": 0.0, **config}), "fake@0", seed=3)
 
 
 def run(

@@ -29,6 +29,7 @@ PAPER: Mapping[str, Any] = {
     "top_p": 0.9,
     "top_p_spread": 0.05,
     "tau": 1.0,
+    "doubt": 0.0,
     "mode": "paper",
     "summary_words": 200,
 }

@@ -66,7 +66,7 @@ def closed_set(
     """Surprise within a set of sentences, as `belief:` defines it.
 
     Args:
-        settings: of `belief:`; posterior, length_normalised, tau.
+        settings: of `belief:`; posterior, length_normalised, tau, doubt.
     """
     scores = compose(record, num_hypotheses, joins, drawing)
     value: float = getattr(measure(Assessment(scores, "", sampled=True), _config(**settings)), divergence)
@@ -139,8 +139,8 @@ def _closed(name: str, plan: str = BASE.name, **settings: Any) -> Variant:
     return Variant(name, partial(closed_set, **settings), plan)
 
 
-DEFAULT = _closed("default: 6 hypotheses and the caption, summed, tau 1")
-PAPER: dict[str, Any] = {"num_hypotheses": 3, "joins": "nothing", "length_normalised": True}
+DEFAULT = _closed("default: 6 hypotheses and the caption, summed, tau 1, doubt 0.001")
+PAPER: dict[str, Any] = {"num_hypotheses": 3, "joins": "nothing", "length_normalised": True, "doubt": 0.0}
 
 VARIANTS = (
     DEFAULT,
@@ -155,6 +155,7 @@ VARIANTS = (
     _closed("the caption and 8 drawn after seeing join", joins="both"),
     *(_closed(f"N {count}", num_hypotheses=count) for count in (2, 3, 4, 8, 12, 16)),
     *(_closed(f"tau {tau:g}", tau=tau) for tau in (0.5, 0.7, 1.5, 2.0, 4.0)),
+    *(_closed(f"doubt {doubt:g}", doubt=doubt) for doubt in (0.0, 0.0001, 0.01)),
     _closed("Jensen-Shannon", divergence="jensen_shannon"),
     Variant("something else", something_else),
     Variant("something else, nothing joins", partial(something_else, joins="nothing")),
