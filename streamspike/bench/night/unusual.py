@@ -67,12 +67,12 @@ def run_unusual(
         here = folder / str(seed)
         write_json(here / "plan.json", asdict(plan))
 
-        def look(path: Path, address: str, adapter: Path | None, first: float) -> dict[str, Any]:
+        def look(path: Path, address: str, adapter: Path | None, first: float, part: float = 1.0) -> dict[str, Any]:
             """What is logged of a camera, once."""
             if not path.is_file():
                 minutes = settings.day_minutes if path.name == "day.json" else settings.test_minutes
                 num_segments = round(60 * minutes / seconds)
-                tell: Advance = lambda share, words="", /: progress(first + share, f"{path.stem}: {words}")  # noqa: E731
+                tell: Advance = lambda share, words="", /: progress(first + part * share, f"{path.stem}: {words}")  # noqa: E731
                 write_json(path, watch(config, address, str(adapter) if adapter else None, num_segments, tell))
             log: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return log
@@ -94,7 +94,7 @@ def run_unusual(
                     progress(first + 0.5 * share, words)
 
                 adapter = train_method(method, config, study, seed, examples, plan.day, run, report)
-                look(run / "after.json", plan.test, adapter, done)
+                look(run / "after.json", plan.test, adapter, done + 0.5, 0.5)
             done += 1
             progress(done, "")
 
