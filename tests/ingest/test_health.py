@@ -36,10 +36,11 @@ def states_of(mishap: str, num_segments: int) -> list[set[CameraState]]:
 
 
 @pytest.mark.slow
-def test_a_camera_that_is_knocked_is_moved_after_five_seconds_and_since_then() -> None:
+def test_a_camera_that_is_knocked_is_moved_within_seconds_and_since_then() -> None:
     delays = [first(MOVED, verdicts(*camera, "camera_moves", AT + 12)) for camera in CAMERAS]
     found = [delay for delay in delays if delay is not None]
-    assert len(found) >= 9 and set(found) <= {4, 5, 6}, delays  # of 12; the other three go unnoticed
+    # Of 12; the other three go unnoticed. In the near room somebody stands before the lens: three seconds more.
+    assert len(found) >= 9 and set(found) <= {4, 5, 6, 8} and found.count(8) <= 1, delays
     for camera in CAMERAS:
         seen = verdicts(*camera, "camera_moves", AT + 12)
         assert BLIND not in {verdict.state for verdict in seen}

@@ -1,4 +1,4 @@
-"""Every method and seed in a folder of its own, each done once:
+"""Every method and seed in a folder of its own, each done once.
 
 OUT/study.json              what the study is; it is continued only as the same
 OUT/SEED/METHOD/            run of the training: curve, checkpoints, adapter

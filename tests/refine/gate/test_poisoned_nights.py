@@ -161,8 +161,9 @@ def test_a_candidate_of_a_poisoned_night_is_refused_with_the_reason_and_nothing_
 def test_who_is_better_than_a_damaged_one_in_service_is_accepted_and_promoted(
     clean: Night, engine: IncrementalEngine, table: AdapterTable, tmp_path: Path
 ) -> None:
-    # Gibberish is diverse and sure of nothing: by these two the damaged one is better. Others use the machine too.
-    allowed = {"margin_diversity": 1.0, "margin_calibration": 1.0, "margin_latency": 100.0}
+    # Gibberish is diverse and sure of nothing: by these two the damaged one is better. Where the peak lies in ten clips
+    # says little, and others use the machine too.
+    allowed = {"margin_diversity": 1.0, "margin_calibration": 1.0, "margin_localisation": 1.0, "margin_latency": 100.0}
     config = config_in(tmp_path, RefineConfig.model_validate({"min_clips": 10, "primary": "next_nats", **allowed}))
     register_candidate(write_adapter(tmp_path / "a", engine._loaded, name="damaged", std=0.3), config, table, engine)
     table.promote("damaged", 1.0, force=True)
