@@ -9,9 +9,9 @@ Everything is float64 and in log space: a hypothesis of probability 1e-400 still
 Surprise is KL(posterior || prior) (Itti and Baldi, 2005). The closed set of hypotheses is all the model believes in.
 
 Beliefs are not taken to their last digit: `doubt` is added to each probability (contaminated priors, Berger and
-Berliner, Annals of Statistics 14(2), 1986; ours, the presets as published have none). A small model says "one in
-10,000" of what happens once in a hundred segments, and without doubt it is those sentences, and not what is truly rare,
-that take up a budget of alerts (docs/surprise.md). So surprise ends near -ln(doubt).
+Berliner, Annals of Statistics 14(2), 1986; ours, the presets as published have none). A small model
+gives 1 in 10,000 to what it then says it saw, and that once in a hundred segments; without doubt it is those sentences,
+and not what is truly rare, that take up a budget of alerts (docs/surprise.md). So surprise ends near -ln(doubt).
 """
 
 from __future__ import annotations

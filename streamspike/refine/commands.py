@@ -97,6 +97,14 @@ class First:
         return (self[number] for number in range(self._count))
 
 
+def parse_world(dataset: str) -> tuple[int, int]:
+    """Seed and number of simulated clips, from `world:SEED:COUNT`. Raises ConfigError."""
+    match = WORLD.fullmatch(dataset)
+    if match is None:
+        raise ConfigError(f"simulated clips are world:SEED:COUNT, such as world:0:200; not {dataset!r}")
+    return int(match[1]), int(match[2])
+
+
 def open_clips(dataset: str, segment_seconds: float) -> Clips:
     """
     Raises:
@@ -109,10 +117,8 @@ def open_clips(dataset: str, segment_seconds: float) -> Clips:
     if not dataset.startswith("world:"):
         train = read_examples(Path(dataset), "train")
         return Clips(train, read_examples(Path(dataset), "held_out"), train.data_hash)
-    match = WORLD.fullmatch(dataset)
-    if match is None:
-        raise ConfigError(f"simulated clips are world:SEED:COUNT, such as world:0:200; not {dataset!r}")
-    seed, count, clips = int(match[1]), int(match[2]), WorldClips(segment_seconds=segment_seconds)
+    seed, count = parse_world(dataset)
+    clips = WorldClips(segment_seconds=segment_seconds)
     return Clips(world_examples(seed, count, clips), world_examples(seed + HELD_OUT_SEED, count, clips), dataset)
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from streamspike.errors import ConfigError
+from streamspike.refine.commands import (
+    RANK,
+    CheckpointingOption,
+    ConfigOption,
+    DatasetArgument,
+    DeviceOption,
+    MinutesOption,
+    ModelOption,
+    OutOption,
+    RankOption,
+    RateOption,
+    SaveOption,
+    SeedOption,
+    StartOption,
+    StepsOption,
+    open_policy,
+    parse_world,
+    run,
+)
 
 if TYPE_CHECKING:
     from streamspike.config import Config
@@ -17,8 +34,6 @@ if TYPE_CHECKING:
     from streamspike.refine.crpo.scenes import ItemSource
     from streamspike.refine.examples import Example
     from streamspike.refine.policy import Policy
-
-WORLD = re.compile(r"world:(\d+):(\d+)")
 
 
 def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) -> None:
@@ -29,17 +44,11 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
 
     @refine_app.command("crpo")
     def crpo(
-        dataset: Annotated[
-            str, typer.Argument(metavar="DATASET", help="Folder of a dataset, or world:SEED:COUNT for simulated clips.")
-        ],
-        out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one there is continued.")],
-        steps: Annotated[
-            int, typer.Option(min=0, help="Steps of the whole run; 0: as many as fit into --minutes.")
-        ] = 0,
-        minutes: Annotated[
-            float, typer.Option(min=0, help="Time of the whole run over all resumptions; used without --steps.")
-        ] = 30.0,
-        learning_rate: Annotated[float, typer.Option(min=0, help="At its peak.")] = 5e-4,
+        dataset: DatasetArgument,
+        out: OutOption,
+        steps: StepsOption = 0,
+        minutes: MinutesOption = 30.0,
+        learning_rate: RateOption = 5e-4,
         questions: Annotated[int, typer.Option(min=1, help="Per step, each about a clip and about its branch.")] = 8,
         group: Annotated[int, typer.Option(min=2, help="Answers drawn for each of the two.")] = 8,
         temperature: Annotated[float, typer.Option(min=0.01, help="At which they are drawn.")] = 4.0,
@@ -65,12 +74,14 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
             Literal["auto", "sentences", "letters"],
             typer.Option(help="How questions are put; sentences: what the built-in model understands."),
         ] = "auto",
-        rank: Annotated[int, typer.Option(min=1, help="Of the adapter.")] = 16,
-        checkpointing: Annotated[bool, typer.Option("--checkpointing", help="Less memory, more time.")] = False,
-        config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
-        model: Annotated[str | None, typer.Option("--model", help="As in streamspike score.")] = None,
-        device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1.")] = None,
-        seed: Annotated[int, typer.Option(min=0, help="Of clips, questions, answers and the adapter.")] = 0,
+        rank: RankOption = RANK,
+        start: StartOption = None,
+        save_every: SaveOption = 20,
+        checkpointing: CheckpointingOption = False,
+        config: ConfigOption = None,
+        model: ModelOption = None,
+        device: DeviceOption = None,
+        seed: SeedOption = 0,
     ) -> None:
         """Teach the model what a mirrored or a reversed video shows (CRPO): adapter in OUT/adapter, curve in OUT.
 
@@ -80,17 +91,13 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
 
         streamspike refine crpo runs/dataset --out runs/crpo --labels majority --model Qwen/Qwen3-VL-4B-Instruct
         """
-        from streamspike.engine.model import load_model
-        from streamspike.progress import show_progress
         from streamspike.refine.crpo.asking import style_of
         from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
         from streamspike.refine.crpo.relation import RewardSettings
-        from streamspike.refine.policy import AdapterSettings, Policy
-        from streamspike.refine.training import TrainSettings, train
+        from streamspike.refine.training import TrainSettings
 
         settings = configure(config, [], model={"name": model, "device": device})
-        loaded = load_model(settings.model)
-        policy = Policy(loaded, AdapterSettings(rank, 2 * rank), seed)
+        policy, parent = open_policy(settings, rank, start, seed)
         items, data, known = open_items(dataset, policy, seed, dynamic, classify, settings)
         learner = CrpoLearner(
             policy,
@@ -102,7 +109,7 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
                 beta=beta,
                 labels=("truth" if known else "majority") if labels == "auto" else labels,
                 rewards=RewardSettings(correctness, relation, rule),
-                style=style_of(loaded) if style == "auto" else style,
+                style=style_of(policy.loaded) if style == "auto" else style,
                 seed=seed,
             ),
             data,
@@ -112,15 +119,11 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
             minutes=0.0 if steps else minutes,
             learning_rate=learning_rate,
             checkpointing=checkpointing,
+            save_every=save_every,
             seed=seed,
         )
-        with show_progress("refining", 100.0, "%") as progress:
-
-            def report(share: float, line: Mapping[str, Any], words: str) -> None:
-                progress(100 * share, f"step {line['step']}  reward {line['reward']:.2f}  {words}")
-
-            adapter = train(learner, how, out, report)
-        typer.echo(f"the adapter is in {adapter}; what it is worth: streamspike bench dynamics --adapter {adapter}")
+        run(learner, how, out, ("reward",), parent)
+        typer.echo(f"which way, and in which order? streamspike bench dynamics --adapter {out / 'adapter'}")
 
 
 def open_items(
@@ -139,11 +142,9 @@ def open_items(
 
     data: dict[str, Any] = {"dataset": dataset, "dynamic_share": dynamic_share, "classify": classify}
     if dataset.startswith("world:"):
-        match = WORLD.fullmatch(dataset)
-        if match is None:
-            raise ConfigError(f"simulated clips are world:SEED:COUNT, such as world:0:800; not {dataset!r}")
+        first, count = parse_world(dataset)
         wanted = ItemSettings(segment_seconds=settings.segment.seconds, dynamic_share=dynamic_share)
-        return world_items(int(match[1]), int(match[2]), wanted), data, True
+        return world_items(first, count, wanted), data, True
     source = read_examples(Path(dataset), "train")
     data["data_hash"] = source.data_hash
     captions = [tuple(source.row(number)["captions"]) for number in range(len(source))]
