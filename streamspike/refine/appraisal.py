@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from streamspike.belief.prompts import OBSERVE, PREDICT
+from streamspike.measures.localisation import Floats
 from streamspike.refine.examples import Example
 from streamspike.refine.packed import Asked, Features, PackedRows, portions, share_windows
 from streamspike.refine.policy import Policy
@@ -91,18 +92,17 @@ class Appraiser:
             features: see `PackedRows`.
         """
         rewards = self._rewards
-        after = iter(self._judge_afterwards(example, runs, features))
+        judged = self._judge_afterwards(example, runs, features) if self._likelihoods else []
         captions = witness.captions(number, example)
         decoys = witness.elsewhere(number)
         clip = self._clip_context(number, example, witness)
-        contexts = [
-            [self._context(number, example, captions, each, decoys, next(after, ())) for each in moment]
-            for moment in zip(*(run.expectations for run in runs), strict=True)
-        ]
         totals, sets, hypotheses, parts = [], [], [], []
         for place, run in enumerate(runs):
-            own = [moment[place] for moment in contexts]
-            pairs = list(zip([each.hypotheses for each in run.expectations], own, strict=True))
+            seen = judged[place :: len(runs)] or [[] for _ in run.expectations]
+            pairs = [
+                (each.hypotheses, self._context(number, example, captions, each, decoys, tokens))
+                for each, tokens in zip(run.expectations, seen, strict=True)
+            ]
             caption = run.caption if rewards.needs_reference else None
             parts.append(rewards.explain(pairs, caption, clip))
             totals.append(rewards.total(parts[-1]))
@@ -111,6 +111,14 @@ class Appraiser:
             sets.append(tuple(self._worth(texts, context) for texts, context in pairs))
         means = {name: float(np.mean([each[name] for each in parts])) for name in parts[0]}
         return Appraisal(tuple(totals), tuple(sets), tuple(hypotheses), means)
+
+    def look_back(self, example: Example, runs: Sequence[Trajectory], features: Features) -> list[list[list[float]]]:
+        """Of each trajectory, expectation and hypothesis: log-probability by the reference after it has seen."""
+        judged = self._judge_afterwards(example, runs, features)
+        return [
+            [[float(tokens.sum()) for tokens in hypotheses] for hypotheses in judged[place :: len(runs)]]
+            for place in range(len(runs))
+        ]
 
     def diversity(self, runs: Sequence[Trajectory]) -> float:
         """Mean over sets and pairs of 1 - similarity (SPIKE, diversity); sets of one count as 0."""
@@ -128,17 +136,15 @@ class Appraiser:
         total = sum(part.weight for part in parts)
         return sum(part.weight / total * part.reward.value(texts, context) for part in parts)
 
-    def _judge_afterwards(self, example: Example, runs: Sequence[Trajectory], features: Features) -> list[list[float]]:
-        """Per expectation, in the order of `ask`, and hypothesis: mean log-probability of a token, by the reference."""
-        if not self._likelihoods:
-            return []
+    def _judge_afterwards(self, example: Example, runs: Sequence[Trajectory], features: Features) -> list[list[Floats]]:
+        """Per expectation, in the order of `ask`, and hypothesis: log-probabilities of its tokens, by the reference."""
         rows = share_windows(example.segments, ask(runs, OBSERVE), example.segment_seconds)
-        found: list[list[float]] = []
+        found: list[list[Floats]] = []
         with torch.no_grad(), self._policy.reference():
             for part in portions(rows, self._rows_per_pass):
                 packed = PackedRows(self._policy.loaded, part, features)
                 for row in packed.split(packed.log_probs()):
-                    found += [[min(0.0, float(tokens.mean())) for tokens in answers] for answers in row]
+                    found += [[np.minimum(0.0, tokens.double().cpu().numpy()) for tokens in answers] for answers in row]
         return found
 
     def _clip_context(self, number: int, example: Example, witness: Witness) -> RewardContext:
@@ -160,7 +166,7 @@ class Appraiser:
         captions: Sequence[str],
         each: Expectation,
         decoys: Sequence[str],
-        after: Sequence[float],
+        after: Sequence[Floats],
     ) -> RewardContext:
         index = each.index
         others = [text for text in decoys if text != captions[index]]
@@ -171,6 +177,6 @@ class Appraiser:
             decoys=self._draw(others, number, index),
             num_wanted=self._num_wanted,
             prior=each.prior,
-            posterior_nats=tuple(after),
+            posterior_nats=tuple(float(tokens.mean()) for tokens in after),
             verdict=example.verdict,
         )

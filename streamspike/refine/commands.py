@@ -23,21 +23,10 @@ if TYPE_CHECKING:
 WORLD = re.compile(r"world:(\d+):(\d+)")
 HELD_OUT_SEED = 500_000
 """Added to the seed of simulated clips for those that are held out."""
-PAPER_HYPOTHESES, PAPER_WINDOW = 3, 4
+PAPER_HYPOTHESES, PAPER_WINDOW, PAPER_TRAJECTORIES = 3, 4, 3
 RANK = 16
 """Of a new adapter."""
 
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How a method trains, unless somebody says otherwise."""
-
-    learning_rate: float
-    clips: int
-    """Per step, of each process."""
-
-
-RECIPES = {"spike-rl": Recipe(2e-4, 2), "supervised": Recipe(1e-4, 4)}
 
 DatasetArgument = Annotated[
     str,
@@ -48,8 +37,13 @@ StepsOption = Annotated[int, typer.Option(min=0, help="Steps of the whole run; 0
 MinutesOption = Annotated[
     float, typer.Option(min=0, help="Time of the whole run, over all resumptions; used without --steps.")
 ]
-RateOption = Annotated[float, typer.Option(min=1e-9, help="Learning rate at its peak.")]
-BatchOption = Annotated[int, typer.Option("--clips", min=1, help="Clips per step, of each process.")]
+RateOption = Annotated[
+    float | None,
+    typer.Option(min=1e-9, help="Learning rate at its peak; default: by method, higher for the built-in model."),
+]
+BatchOption = Annotated[
+    int | None, typer.Option("--clips", min=1, help="Clips per step, of each process; default: by method.")
+]
 RankOption = Annotated[int, typer.Option(min=1, help="Of the adapter.")]
 StartOption = Annotated[
     Path | None, typer.Option("--from", help="Go on from this adapter's folder, not from the model as it is.")
@@ -192,9 +186,11 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         out: OutOption,
         steps: StepsOption = 0,
         minutes: MinutesOption = 30.0,
-        learning_rate: RateOption = RECIPES["spike-rl"].learning_rate,
-        clips: BatchOption = RECIPES["spike-rl"].clips,
-        trajectories: Annotated[int, typer.Option(min=2, help="M: runs over a clip that are compared.")] = 3,
+        learning_rate: RateOption = None,
+        clips: BatchOption = None,
+        trajectories: Annotated[
+            int | None, typer.Option(min=1, help="M: runs over a clip; default: 3 as published, 1 with --per belief.")
+        ] = None,
         hypotheses: Annotated[
             int | None, typer.Option(min=2, help="N; default: 3 as published, built-in model: the config's.")
         ] = None,
@@ -204,7 +200,7 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
             typer.Option(
                 help="Names and weights: hindsight, diversity, feedback (of hypotheses); llm-match, encoder, ngram, "
                 "rouge-l, tf-idf, lexical (of captions, with --per trajectory). Default: hindsight=1,diversity=0.3,"
-                "feedback=0.5."
+                "feedback=0.5. With --per belief they are told, and decide nothing."
             ),
         ] = None,
         similarity: Annotated[
@@ -213,9 +209,12 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         judge: Annotated[str | None, typer.Option(help="For llm-match: a language model's folder or name.")] = None,
         words: WordsOption = "given",
         per: Annotated[
-            Literal["trajectory", "segment", "hypothesis"],
-            typer.Option(help="What is compared: whole runs (the paper), sets made for one segment, or each sentence."),
-        ] = "segment",
+            Literal["belief", "trajectory", "segment", "hypothesis"],
+            typer.Option(
+                help="What is rewarded: a rise of belief in a sentence once the segment is seen; or by --rewards whole "
+                "runs (the paper), sets made for one segment, or each sentence."
+            ),
+        ] = "belief",
         normalise: Annotated[
             Literal["sum", "hypothesis", "token"], typer.Option(help="Of the loss; sum is the paper's.")
         ] = "hypothesis",
@@ -233,8 +232,10 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
     ) -> None:
         """Reward hypotheses for what they foretold (SPIKE-RL): adapter in OUT/adapter, curve in OUT/curve.jsonl.
 
-        Each clip is run through several times as the monitor would; what was expected is compared with what came, and
-        what did better than the other runs becomes more likely. Needs nobody's captions with the default rewards.
+        Each clip is run through as the monitor would. Expectations that are believed more once the segment was seen
+        become more likely, those believed less unlikelier: the next time the same surprises less. What nobody had
+        thought of stays surprising. With --per trajectory, as published: a clip is run through several times, and what
+        a run expected becomes likelier if its reward is above the others'. Needs nobody's captions by default.
 
         Examples:
 
@@ -247,6 +248,7 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         Several GPUs: accelerate launch $(which streamspike) refine spike-rl night --out runs/rl
         """
         from streamspike.refine.grpo import GrpoLearner, GrpoSettings
+        from streamspike.refine.recipes import RECIPES
         from streamspike.refine.rewards.judge import LocalJudge
         from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
         from streamspike.refine.rewards.similarity import choose_similarity
@@ -254,28 +256,35 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         from streamspike.refine.training import TrainSettings
 
         settings = configure(config, [], model={"name": model, "device": device})
-        how = TrainSettings(
-            steps=steps, minutes=0.0 if steps else minutes, learning_rate=learning_rate, accumulate=clips,
-            checkpointing=checkpointing, save_every=save_every, seed=seed,
-        )  # fmt: skip
         data = open_clips(dataset, settings.segment.seconds)
         compare = choose_similarity(similarity)
         judged = (lambda: LocalJudge(judge, settings.model.device)) if judge else None
         rewarded = Rewards.parse(rewards or DEFAULT_REWARDS, compare, judged)
         policy, parent = open_policy(settings, rank, start, seed)
+        recipe = RECIPES["spike-rl"]
+        how = TrainSettings(
+            steps=steps, minutes=0.0 if steps else minutes, learning_rate=learning_rate or recipe.rate(policy.loaded),
+            accumulate=clips or recipe.clips, checkpointing=checkpointing, save_every=save_every, seed=seed,
+        )  # fmt: skip
         learner = GrpoLearner(
             policy,
             data.train,
             rewarded,
             compare,
             choose_belief(settings, policy, hypotheses, window),
-            GrpoSettings(rollout=RolloutSettings(trajectories), beta=beta, per=per, normalise=normalise, words=words),
+            GrpoSettings(
+                rollout=RolloutSettings(trajectories or (1 if per == "belief" else PAPER_TRAJECTORIES)),
+                beta=beta,
+                per=per,
+                normalise=normalise,
+                words=words,
+            ),
             seed,
             data.data_hash,
         )
         some = First(data.held_out, held_out)
         witness = learner.witness_of(some)
-        shown = ("reward", "kl", "diversity")
+        shown = ("reward", "foreseen", "kl", "diversity")
         run(learner, how, out, shown, parent, lambda: learner.measure(some, witness), evaluate_every)
 
     @refine_app.command("supervised")
@@ -284,8 +293,8 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
         out: OutOption,
         steps: StepsOption = 0,
         minutes: MinutesOption = 30.0,
-        learning_rate: RateOption = RECIPES["supervised"].learning_rate,
-        clips: BatchOption = RECIPES["supervised"].clips,
+        learning_rate: RateOption = None,
+        clips: BatchOption = None,
         window: WindowOption = None,
         observe: Annotated[bool, typer.Option("--observe", help='Teach "what just happened?" as well.')] = False,
         words: WordsOption = "given",
@@ -306,16 +315,18 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
 
         streamspike refine supervised night --out runs/supervised --model Qwen/Qwen3-VL-4B-Instruct
         """
+        from streamspike.refine.recipes import RECIPES
         from streamspike.refine.supervised import SupervisedLearner, SupervisedSettings
         from streamspike.refine.training import TrainSettings
 
         settings = configure(config, [], model={"name": model, "device": device})
-        how = TrainSettings(
-            steps=steps, minutes=0.0 if steps else minutes, learning_rate=learning_rate, accumulate=clips,
-            checkpointing=checkpointing, save_every=save_every, seed=seed,
-        )  # fmt: skip
         data = open_clips(dataset, settings.segment.seconds)
         policy, parent = open_policy(settings, rank, start, seed)
+        recipe = RECIPES["supervised"]
+        how = TrainSettings(
+            steps=steps, minutes=0.0 if steps else minutes, learning_rate=learning_rate or recipe.rate(policy.loaded),
+            accumulate=clips or recipe.clips, checkpointing=checkpointing, save_every=save_every, seed=seed,
+        )  # fmt: skip
         belief = choose_belief(settings, policy, None, window)
         taught = SupervisedSettings(observe=observe, words=words)
         learner = SupervisedLearner(policy, data.train, belief, taught, seed, data.data_hash)

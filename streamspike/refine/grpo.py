@@ -8,7 +8,9 @@ drawn tokens as TRL does (k3: exp(d) - d - 1, d = log reference - log pi). The r
 Choices beyond the paper:
 1. `per`: the paper gives all hypotheses of a trajectory its one reward. With a reward of sets (hindsight) a set can be
    compared with the other sets of the same segment (`segment`), or each hypothesis with all others there
-   (`hypothesis`): the same expected direction, far less of other segments' luck in it. Ours, and the default.
+   (`hypothesis`): the same expected direction, far less of other segments' luck in it. `belief`, ours and the default,
+   draws no lots at all: see `belief_shifts`. On the built-in model the first three lost reward at rates at which they
+   moved anything (docs/refine.md).
 2. `normalise`: `sum` is the paper's; `hypothesis` is the mean over hypotheses, so that long clips do not count more;
    `token` also divides each by its length, which is TRL's loss_type "grpo" (tested to be equal, with gradients).
 3. `scale`: `group` is the z-score; `none` leaves out the division (Dr. GRPO, arXiv 2503.20783), which otherwise makes
@@ -18,6 +20,7 @@ Choices beyond the paper:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -39,8 +42,10 @@ from streamspike.refine.rollout import RolloutSettings, Trajectory, roll_out
 from streamspike.refine.training import Backward, Learnt, draw_example
 from streamspike.refine.witness import Witness, Words
 
-Per = Literal["trajectory", "segment", "hypothesis"]
+Per = Literal["belief", "trajectory", "segment", "hypothesis"]
 Normalise = Literal["sum", "hypothesis", "token"]
+Granted = tuple[list[float], dict[str, float], str]
+"""The advantage of each hypothesis in the order of `ask`, values for the curve, and an example in words."""
 TINY = 1e-6
 
 
@@ -50,7 +55,7 @@ class GrpoSettings:
 
     rollout: RolloutSettings = field(default_factory=RolloutSettings)
     beta: float = 0.02
-    per: Per = "segment"
+    per: Per = "belief"
     normalise: Normalise = "hypothesis"
     scale: Literal["group", "none"] = "group"
     least_spread: float = 0.05
@@ -71,6 +76,20 @@ def advantages(rewards: Sequence[float], settings: GrpoSettings) -> Floats:
     if settings.scale == "none":
         return np.asarray(centred)
     return np.asarray(centred / (max(float(values.std(ddof=1)), settings.least_spread) + TINY))
+
+
+def belief_shifts(prior: Sequence[float], after_nats: Sequence[float]) -> list[float]:
+    """How far belief in each of N hypotheses rises, times N: N (q - p).
+
+    p is the prior over the set; q, the posterior, the softmax of the reference's log-probabilities after it has seen.
+    With these as advantages the gradient is that of SPIKE's own surprise KL(q || p), downwards: the policy becomes such
+    that what it sees here would have surprised it less. Every hypothesis is weighed with its probability, so that no
+    luck of sampling is left in it. What nobody thought of is not in the set, so it stays as surprising as it was.
+    """
+    nats = np.asarray(after_nats, dtype=np.float64)
+    posterior = np.exp(nats - nats.max())
+    shifts = posterior / posterior.sum() - np.asarray(prior, dtype=np.float64)
+    return [float(len(shifts) * shift) for shift in shifts]
 
 
 def credit(appraisal: Appraisal, settings: GrpoSettings) -> list[float]:
@@ -152,6 +171,8 @@ class GrpoLearner:
             raise ConfigError(
                 f"{rewards.describe()} judges captions of whole clips, so it can only be given per trajectory"
             )
+        if settings.per == "trajectory" and settings.rollout.num_trajectories < 2:
+            raise ConfigError("trajectories are compared with each other: two or more of a clip, or another --per")
         self.policy = policy
         self.settings = settings
         self._examples = examples
@@ -179,9 +200,10 @@ class GrpoLearner:
         example = self._examples[which]
         runs = self._roll(example, settings.rollout, self._seed + number)
         features: Features = {}
-        appraisal = self._appraiser.appraise(which, example, runs, self._witness, features)
+        granted, told, words = (self._by_belief if settings.per == "belief" else self._by_reward)(
+            which, example, runs, features
+        )
         rows = share_windows(example.segments, ask(runs), example.segment_seconds)
-        granted = credit(appraisal, settings)
         num_groups = len(runs) if settings.normalise == "sum" else len(granted)
         kls: list[Tensor] = []
         with self.policy.training():
@@ -198,14 +220,36 @@ class GrpoLearner:
                 backward(loss)
                 kls.append(kl)
         values = {
-            "reward": float(np.mean(appraisal.totals)),
-            "spread": float(np.std(appraisal.totals)),
+            **told,
             "kl": float(torch.cat(kls).mean()) if kls else 0.0,
             "diversity": self._appraiser.diversity(runs),
             "num_hypotheses": float(np.mean([len(each.hypotheses) for run in runs for each in run.expectations])),
+        }
+        return Learnt(values, words)
+
+    def _by_reward(self, which: int, example: Example, runs: Sequence[Trajectory], features: Features) -> Granted:
+        appraisal = self._appraiser.appraise(which, example, runs, self._witness, features)
+        values = {
+            "reward": float(np.mean(appraisal.totals)),
+            "spread": float(np.std(appraisal.totals)),
             **{f"reward_{name}": value for name, value in appraisal.parts.items()},
         }
-        return Learnt(values, tell(runs, appraisal, self._witness.captions(which, example)))
+        captions = self._witness.captions(which, example)
+        return credit(appraisal, self.settings), values, tell(runs, appraisal.hypotheses, captions)
+
+    def _by_belief(self, which: int, example: Example, runs: Sequence[Trajectory], features: Features) -> Granted:
+        """Where a person said that the surprise was right, beliefs are left as they are."""
+        after = self._appraiser.look_back(example, runs, features)
+        shifts = [
+            [belief_shifts(each.prior, nats) for each, nats in zip(run.expectations, seen, strict=True)]
+            for run, seen in zip(runs, after, strict=True)
+        ]
+        granted = [value for moment in zip(*shifts, strict=True) for shift in moment for value in shift]
+        foreseen = [min(1.0, math.fsum(map(math.exp, nats))) for seen in after for nats in seen]
+        values = {"foreseen": float(np.mean(foreseen)), "shift": float(np.mean(np.abs(granted)))} if granted else {}
+        if example.verdict > 0:
+            granted = [0.0] * len(granted)
+        return granted, values, tell(runs, shifts, runs[0].seen)
 
     def measure(self, examples: ExampleSource, witness: Witness) -> dict[str, float]:
         """Rewards of other examples, one trajectory each, the same draws every time; and hit@1 where truth is known."""
@@ -230,13 +274,17 @@ class GrpoLearner:
         return roll_out(self.policy, example, self._belief, rollout, seed, caption=caption)
 
 
-def tell(runs: Sequence[Trajectory], appraisal: Appraisal, captions: Sequence[str]) -> str:
-    """The hypothesis that was worth most and the one that was worth least, and what came."""
+def tell(runs: Sequence[Trajectory], scores: Sequence[Sequence[Sequence[float]]], captions: Sequence[str]) -> str:
+    """The hypothesis that was worth most and the one that was worth least, and what came.
+
+    Args:
+        scores: of each trajectory, expectation and hypothesis.
+    """
     scored = [
         (score, text, each.index)
-        for run, sets in zip(runs, appraisal.hypotheses, strict=True)
-        for each, scores in zip(run.expectations, sets, strict=True)
-        for text, score in zip(each.hypotheses, scores, strict=True)
+        for run, sets in zip(runs, scores, strict=True)
+        for each, values in zip(run.expectations, sets, strict=True)
+        for text, score in zip(each.hypotheses, values, strict=True)
     ]
     if not scored:
         return ""

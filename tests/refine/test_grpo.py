@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from streamspike.belief.prompts import PREDICT
+from streamspike.belief.prompts import OBSERVE, PREDICT
 from streamspike.engine.forward import embed, encode_segments, project
 from streamspike.engine.layout import block_seconds, join_spans
 from streamspike.engine.model import LoadedModel
 from streamspike.errors import ConfigError
 from streamspike.refine.appraisal import Appraisal, ask
-from streamspike.refine.grpo import GrpoLearner, GrpoSettings, advantages, credit, grpo_loss
+from streamspike.refine.grpo import GrpoLearner, GrpoSettings, advantages, belief_shifts, credit, grpo_loss
 from streamspike.refine.packed import Asked, LessonRow, PackedRows
 from streamspike.refine.policy import Policy
 from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
@@ -182,7 +183,7 @@ def test_credit_goes_to_runs_to_sets_or_to_sentences_in_the_order_of_what_is_ask
         parts={},
     )
     low, high = -1 / np.sqrt(2), 1 / np.sqrt(2)
-    settings = {per: GrpoSettings(per=per, least_spread=0.0) for per in ("trajectory", "segment", "hypothesis")}  # type: ignore[arg-type]
+    settings = {per: GrpoSettings(per=per, least_spread=0.0) for per in ("trajectory", "segment", "hypothesis")}
     # moment 0: two of the first run, one of the second; moment 1: one, two
     assert credit(judged, settings["trajectory"]) == pytest.approx([low, low, high, low, high, high], abs=1e-4)
     assert credit(judged, settings["segment"]) == pytest.approx([low, low, high, 0, 0, 0], abs=1e-4)
@@ -192,6 +193,73 @@ def test_credit_goes_to_runs_to_sets_or_to_sentences_in_the_order_of_what_is_ask
     assert [start for start, _ in asked] == [0, 0, 0, 0, 0, 0, 1, 1]
     expected = [run.expectations[moment].hypotheses for moment in range(4) for run in runs]
     assert [each.answers for _, each in asked] == expected
+
+
+def test_belief_shifts_are_the_gradient_of_the_surprise_within_the_set() -> None:
+    """KL(q || p), p the softmax of the scores, downwards; torch differentiates what we have written down."""
+    scores = torch.tensor([-1.0, -2.5, -0.3], dtype=torch.float64, requires_grad=True)
+    after = torch.log_softmax(torch.tensor([-3.0, -1.0, -7.0], dtype=torch.float64), 0)
+    surprise = (after.exp() * (after - torch.log_softmax(scores, 0))).sum()
+    surprise.backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None
+    prior = torch.softmax(scores.detach(), 0).tolist()
+    for constant in (0.0, -900.0):  # what is all unlikely is compared all the same
+        assert belief_shifts(prior, (after + constant).tolist()) == pytest.approx((-3 * scores.grad).numpy(), abs=1e-9)
+    assert belief_shifts((1.0,), (-5.0,)) == [0.0], "one alone is neither more nor less believed than others"
+
+
+def test_belief_is_credited_run_by_run_and_left_alone_where_a_person_was_surprised(nano: LoadedModel) -> None:
+    policy = Policy(nano)
+    learner = make_learner(policy)
+    runs = roll_out(policy, CLIP, BELIEF, RolloutSettings(2), seed=1, caption=False)
+    after = learner._appraiser.look_back(CLIP, runs, {})
+    granted, values, words = learner._by_belief(0, CLIP, runs, {})
+    expected = [
+        value
+        for moment in range(4)
+        for place, run in enumerate(runs)
+        for value in belief_shifts(run.expectations[moment].prior, after[place][moment])
+    ]
+    assert granted == pytest.approx(expected) and max(map(abs, granted)) > 1e-3
+    assert 0.0 < values["foreseen"] <= 1.0 and "before" in words
+    for moment, expectation in enumerate(runs[1].expectations):  # whoever packs the rows: these are its probabilities
+        with policy.reference():
+            alone = _scores(policy, CLIP, expectation, OBSERVE)
+        assert after[1][moment] == pytest.approx(alone, abs=1e-3)
+    assert set(learner._by_belief(0, replace(CLIP, verdict=1), runs, {})[0]) == {0.0}
+    assert learner._by_belief(0, replace(CLIP, verdict=-1), runs, {})[0] == granted
+
+
+def test_an_expectation_that_comes_true_again_and_again_is_expected(nano: LoadedModel, tmp_path: Path) -> None:
+    """And the surprise within the sets of the very same clips falls."""
+    policy = Policy(nano)
+    learner = make_learner(policy)
+    values: list[float] = []
+    settings = TrainSettings(steps=12, learning_rate=2e-3, warmup_share=0.0)
+    before = [_within(policy, number) for number in range(2)]
+    train(learner, settings, tmp_path, lambda share, line, words: values.append(line["kl"]))
+    after = [_within(policy, number) for number in range(2)]
+    assert values[0] == 0.0 < values[-1]
+    assert sum(after) < sum(before)
+
+
+def _within(policy: Policy, number: int) -> float:
+    """Mean surprise of a clip within fixed sets: those that the reference draws."""
+    clip = make_example(number)
+    with policy.reference():
+        (run,) = roll_out(policy, clip, BELIEF, RolloutSettings(1), seed=9, caption=False)
+        sets = [(each, _scores(policy, clip, each, OBSERVE)) for each in run.expectations]
+    found = []
+    for each, after in sets:
+        q = torch.softmax(torch.tensor(after), 0)
+        p = torch.log_softmax(torch.tensor(_scores(policy, clip, each, PREDICT)), 0)
+        found.append(float((q * (q.log() - p)).sum()))
+    return float(np.mean(found))
+
+
+def _scores(policy: Policy, clip: Any, each: Any, question: str) -> list[float]:
+    end = each.index + int(question == OBSERVE)
+    return policy.choose(clip.segments[each.index - each.num_window : end], each.summary, question, each.hypotheses)
 
 
 def test_rewards_of_captions_are_given_to_whole_runs_only(nano: LoadedModel, tmp_path: Path) -> None:

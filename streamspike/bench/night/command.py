@@ -36,6 +36,10 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
             Literal["given", "own"],
             typer.Option(help="What supervised and spike-rl learn from: true captions, or the model's own."),
         ] = "given",
+        rule: Annotated[
+            Literal["none", "left"],
+            typer.Option(help="left: all clips are of streets where traffic keeps left, as the model has never seen."),
+        ] = "none",
         unusual: Annotated[
             bool, typer.Option("--unusual", help="A camera with rules of its own, before and after one night, instead.")
         ] = False,
@@ -80,7 +84,10 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
 
         settings = configure(config, [], model={"name": model, "device": device})
         chosen = parse_methods(methods)
-        study = NightSettings(minutes, steps, seeds, clips, held_out, pairs=pairs, methods=chosen, words=words)
+        study = NightSettings(
+            minutes, steps, seeds, clips, held_out, pairs=pairs, methods=chosen, words=words,
+            rule="left" if rule == "left" else "",
+        )  # fmt: skip
         loaded = load_model(settings.model.model_copy(update={"adapter": None}))
         base, machine, commit = loaded.slot.base, describe_machine(loaded.device), find_commit()
         del loaded

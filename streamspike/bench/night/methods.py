@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from streamspike.refine.dpo import DpoSettings
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.grpo import GrpoLearner, GrpoSettings
 from streamspike.refine.policy import Policy
+from streamspike.refine.recipes import RECIPES
 from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
 from streamspike.refine.rewards.similarity import choose_similarity
+from streamspike.refine.rollout import RolloutSettings
 from streamspike.refine.savi.command import make_dialogue
 from streamspike.refine.savi.dialogue import converse
 from streamspike.refine.savi.rounds import SaviSettings, run_savi
@@ -32,9 +35,6 @@ from streamspike.refine.supervised import SupervisedLearner, SupervisedSettings
 from streamspike.refine.training import Learner, TrainSettings, train
 
 RANK = 16
-RATES: Mapping[Method, float] = {"supervised": 1e-4, "spike-rl": 2e-4, "savi": 3e-4, "crpo": 5e-4}
-CLIPS_PER_STEP: Mapping[Method, int] = {"supervised": 4, "spike-rl": 2, "crpo": 1}
-"""As the commands have them."""
 SAVE_EVERY = 5
 DYNAMIC_SHARE = 0.75
 QUESTIONS_PER_CLIP = 4
@@ -74,14 +74,15 @@ def train_method(
         return _train_savi(policy, config, settings, seed, examples, data, run, report, card)
 
     def show(share: float, line: Mapping[str, Any], words: str) -> None:
-        value = f"reward {line['reward']:.3f}" if "reward" in line else f"loss {line['loss']:.3f}"
+        value = f"foreseen {line['foreseen']:.3f}" if "foreseen" in line else f"loss {line['loss']:.3f}"
         report(share, f"step {line['step']}  {value}  {words}")
 
+    recipe = RECIPES[method]
     how = TrainSettings(
         steps=settings.steps,
         minutes=0.0 if settings.steps else settings.minutes,
-        learning_rate=RATES[method],
-        accumulate=CLIPS_PER_STEP[method],
+        learning_rate=recipe.rate(policy.loaded),
+        accumulate=recipe.clips,
         save_every=SAVE_EVERY,
         seed=seed,
     )
@@ -100,7 +101,7 @@ def make_learner(
     examples: ExampleSource,
     data: str,
 ) -> Learner:
-    """Supervised, SPIKE-RL with hindsight rewards, or CRPO with known answers."""
+    """Supervised, SPIKE-RL by belief, or CRPO with known answers."""
     belief = choose_belief(config, policy, None, None)
     if method == "supervised":
         taught = SupervisedSettings(words=settings.words)
@@ -111,7 +112,7 @@ def make_learner(
         return CrpoLearner(policy, items, wanted, {"dataset": data, "questions": len(items)})
     compare = choose_similarity("auto")
     rewards = Rewards.parse(DEFAULT_REWARDS, compare)
-    grpo = GrpoSettings(words=settings.words)
+    grpo = GrpoSettings(RolloutSettings(1), words=settings.words)
     return GrpoLearner(policy, examples, rewards, compare, belief, grpo, seed, data)
 
 
@@ -123,6 +124,7 @@ class KnownItems:
         self._examples = examples
         self._asked: list[tuple[int, Question]] = []
         num_dynamic = 0
+        asked: Counter[str] = Counter()
         for number in range(len(examples)):
             truth = examples[number].truth
             if not truth:
@@ -134,11 +136,14 @@ class KnownItems:
                     break
                 wanted = num_dynamic <= DYNAMIC_SHARE * len(self._asked)
                 fitting = [question for question in possible if question.dynamic == wanted] or possible
-                topics = sorted({(question.kind, question.topic) for question in fitting})
+                # The kind that was asked least, else most questions would be about directions, which are known best.
+                rarest = min((question.kind for question in fitting), key=lambda kind: (asked[kind], kind))
+                topics = sorted({question.topic for question in fitting if question.kind == rarest})
                 topic = topics[int(rng.integers(len(topics)))]
-                question = next(each for each in fitting if (each.kind, each.topic) == topic)
+                question = next(each for each in fitting if (each.kind, each.topic) == (rarest, topic))
                 possible.remove(question)
                 num_dynamic += question.dynamic
+                asked[rarest] += 1
                 self._asked.append((number, question))
 
     def __len__(self) -> int:
@@ -181,7 +186,7 @@ def _train_savi(
         examples,
         SaviSettings(iterations=SAVI_ROUNDS, clips=clips, seed=seed),
         DpoSettings(),
-        TrainSettings(steps=1, learning_rate=RATES["savi"], save_every=SAVE_EVERY, seed=seed),
+        TrainSettings(steps=1, learning_rate=RECIPES["savi"].rate(policy.loaded), save_every=SAVE_EVERY, seed=seed),
         run,
         report,
         data_hash=data,

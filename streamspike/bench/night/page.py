@@ -19,7 +19,13 @@ SHARES = (
     "localisation", "diversity", "semantic_diversity", "calibration", "questions", "dynamic_pairs", "static_pairs",
 )  # fmt: skip
 """Measures between 0 and 1, which fit on one scale."""
-CURVES = {"reward": "reward", "held_out_reward": "reward of held-out clips", "loss": "loss", "right": "pairs right"}
+CURVES = {
+    "foreseen": "share that was foreseen",
+    "reward": "reward",
+    "held_out_reward": "reward of held-out clips",
+    "loss": "loss",
+    "right": "pairs right",
+}
 NOTE = (
     "All methods learned from the same simulated clips for the same time and are measured on the same clips of other "
     "cameras. Brackets are 95 % intervals of a bootstrap over clips; of a gain, a paired one. Seeds differ in clips, "

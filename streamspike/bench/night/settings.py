@@ -37,6 +37,8 @@ class NightSettings:
     methods: tuple[Method, ...] = METHODS
     words: Literal["given", "own"] = "given"
     """Captions that supervised learning and SPIKE-RL learn from: the truth of the simulator, or the model's own."""
+    rule: Literal["", "left"] = ""
+    """Of the clips: any scene as the model was trained on, or streets whose traffic keeps to the left."""
 
     def __post_init__(self) -> None:
         if min(self.seeds, self.clips, self.held_out) < 1 or self.pairs < 12 or not self.methods:

@@ -28,6 +28,8 @@ from streamspike.refine.training import CURVE_FILE
 RESULT_FILE, STUDY_FILE, SECONDS_FILE = "result.json", "study.json", "seconds"
 HELD_OUT_SURPRISING = 0.6
 """Share of the held-out clips with a scripted surprise, twice that of the clips to learn from: hit@1 has no others."""
+SIZE_PX = (192, 108)
+"""To which frames are squashed: above what the built-in model is shown, and a thousand clips fit into 1 GB."""
 TRAINED_SHARE = 0.5
 """Of the bar of one method."""
 
@@ -46,7 +48,12 @@ def run_study(config: Config, settings: NightSettings, base: str, out: Path, pro
     names = (START, *settings.methods)
     done = 0
     for seed in range(settings.seeds):
-        clips = WorldClips(segment_seconds=config.segment.seconds)
+        clips = WorldClips(
+            segment_seconds=config.segment.seconds,
+            scene="street" if settings.rule else "",
+            rule=settings.rule,
+            size_px=SIZE_PX,
+        )
         # Painted once, and kept: every method looks at all of them.
         train = world_examples(FIRST_SEED + seed, settings.clips, clips, cached=settings.clips)
         held_out = world_examples(

@@ -48,7 +48,7 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         out: OutOption,
         steps: StepsOption = 0,
         minutes: MinutesOption = 30.0,
-        learning_rate: RateOption = 5e-4,
+        learning_rate: RateOption = None,
         questions: Annotated[int, typer.Option(min=1, help="Per step, each about a clip and about its branch.")] = 8,
         group: Annotated[int, typer.Option(min=2, help="Answers drawn for each of the two.")] = 8,
         temperature: Annotated[float, typer.Option(min=0.01, help="At which they are drawn.")] = 4.0,
@@ -94,6 +94,7 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         from streamspike.refine.crpo.asking import style_of
         from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
         from streamspike.refine.crpo.relation import RewardSettings
+        from streamspike.refine.recipes import RECIPES
         from streamspike.refine.training import TrainSettings
 
         settings = configure(config, [], model={"name": model, "device": device})
@@ -117,7 +118,7 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         how = TrainSettings(
             steps=steps,
             minutes=0.0 if steps else minutes,
-            learning_rate=learning_rate,
+            learning_rate=learning_rate or RECIPES["crpo"].rate(policy.loaded),
             checkpointing=checkpointing,
             save_every=save_every,
             seed=seed,

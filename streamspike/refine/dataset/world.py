@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from streamspike.core import Pixels
 from streamspike.errors import DatasetError
 from streamspike.refine.examples import Example
 from streamspike.world.painter import Painter
+from streamspike.world.rules import keep_left
 from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation, Truth
 
@@ -41,6 +43,8 @@ class WorldClips:
     """Of the clips, spread evenly over the numbers; nothing surprises in the others."""
     scene: str = ""
     """One of world.scene.SCENES; empty: one drawn for each clip."""
+    rule: Literal["", "left"] = ""
+    """left: traffic keeps to the left, as nobody knows who learned from other cameras; with the scene street."""
     size_px: tuple[int, int] | None = None
     """(width, height) to which frames are squashed; None leaves them as painted, and the model squashes."""
 
@@ -106,6 +110,8 @@ class WorldExamples:
             script: dict[int, str | None] = {int(index): None for index in later} if is_surprising else {}
 
             scene = build_scene(name, seed, width_px / height_px)
+            if clips.rule == "left":
+                scene = keep_left(scene)
             preview = Simulation(scene, seed, clips.segment_seconds, script)
             truths = [preview.step() for _ in range(clips.num_segments)]
             if not is_surprising or any(truth.surprising for truth in truths):
@@ -133,6 +139,8 @@ def world_examples(seed: int, count: int, clips: WorldClips | None = None, cache
     clips = clips or WorldClips()
     if clips.scene not in ("", *SCENES):
         raise DatasetError(f"there is no simulated scene {clips.scene!r}; there are {', '.join(SCENES)}")
+    if clips.rule and clips.scene != "street":
+        raise DatasetError(f"rules of traffic are for the scene street, not {clips.scene or 'any scene'!r}")
     if seed < 0 or count < 0 or clips.num_segments < 2 or clips.num_frames < 1 or clips.segment_seconds <= 0:
         raise DatasetError(f"simulated clips have 2 segments or more, with frames, and seeds from 0: {clips}")
     if not 0 <= clips.surprising_share <= 1 or not 1 <= clips.num_surprises < clips.num_segments:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from streamspike.config import BeliefConfig, Config
 from streamspike.outputs.adapter_folder import adapters_folder
 from streamspike.outputs.store import Store
-from streamspike.refine.commands import RANK, RECIPES, choose_belief, load_bare
+from streamspike.refine.commands import RANK, choose_belief, load_bare
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.nightly.diary import Diary
+from streamspike.refine.recipes import RECIPES
 
 if TYPE_CHECKING:
+    from streamspike.engine.model import LoadedModel
     from streamspike.refine.dataset.reading import StoredExamples
     from streamspike.refine.policy import Policy
     from streamspike.refine.training import Learner, TrainSettings
@@ -33,7 +35,7 @@ def make_learner(diary: Diary, config: Config, store: Store, clips: StoredExampl
     return _learner(diary, policy, clips, belief, clips.data_hash), parent
 
 
-def settings_of(diary: Diary, steps: int, minutes: float) -> TrainSettings:
+def settings_of(diary: Diary, loaded: LoadedModel, steps: int, minutes: float) -> TrainSettings:
     """As the method's own command has them.
 
     Args:
@@ -45,7 +47,7 @@ def settings_of(diary: Diary, steps: int, minutes: float) -> TrainSettings:
     return TrainSettings(
         steps=steps,
         minutes=0.0 if steps else minutes,
-        learning_rate=recipe.learning_rate,
+        learning_rate=recipe.rate(loaded),
         accumulate=recipe.clips,
         save_every=SAVE_EVERY,
         seed=diary.seed,
@@ -71,7 +73,8 @@ def _learner(diary: Diary, policy: Policy, clips: ExampleSource, belief: BeliefC
     from streamspike.refine.grpo import GrpoLearner, GrpoSettings
     from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
     from streamspike.refine.rewards.similarity import choose_similarity
+    from streamspike.refine.rollout import RolloutSettings
 
     compare = choose_similarity("auto")
     rewards = Rewards.parse(DEFAULT_REWARDS, compare)
-    return GrpoLearner(policy, clips, rewards, compare, belief, GrpoSettings(), diary.seed, data_hash)
+    return GrpoLearner(policy, clips, rewards, compare, belief, GrpoSettings(RolloutSettings(1)), diary.seed, data_hash)

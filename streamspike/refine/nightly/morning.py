@@ -20,6 +20,7 @@ from streamspike.report.markup import Markup, table, tag
 from streamspike.report.page import render_page
 
 SHOWN = {
+    "foreseen": "How probable all that was expected is once the segment was seen, from 0 to 1; higher is better",
     "reward": "Reward of what was expected, from 0 to 1; higher is better",
     "diversity": "Diversity of what was expected, from 0 to 1",
     "loss": "Loss, nats",

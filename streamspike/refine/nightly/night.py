@@ -231,7 +231,7 @@ class Night:
 
         adapter = train(
             learner,
-            settings_of(self.diary, self._settings.steps, minutes),
+            settings_of(self.diary, learner.policy.loaded, self._settings.steps, minutes),
             run,
             report,
             should_pause=lambda: self._now() >= self._deadline,

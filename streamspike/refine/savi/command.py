@@ -49,7 +49,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         epochs: Annotated[float, typer.Option(min=0.01, help="How often each pair is learned from.")] = 1.0,
         beta: Annotated[float, typer.Option(min=1e-6, help="How dearly it is paid to leave the model as it is.")] = 0.1,
         anchor: Annotated[float, typer.Option(min=0, help="Weight of the likelihood of preferred answers.")] = 0.0,
-        learning_rate: RateOption = 3e-4,
+        learning_rate: RateOption = None,
         batch: Annotated[int, typer.Option(min=1, help="Pairs per step, of each process.")] = 8,
         dialogue: Annotated[
             Literal["auto", "fixed", "spoken"],
@@ -79,6 +79,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         """
         from streamspike.progress import show_progress
         from streamspike.refine.dpo import DpoSettings
+        from streamspike.refine.recipes import RECIPES
         from streamspike.refine.savi.rounds import SaviSettings, run_savi
         from streamspike.refine.training import TrainSettings
 
@@ -96,7 +97,11 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
                 SaviSettings(iterations, clips, min_gain, epochs, seed),
                 DpoSettings(beta, anchor, batch),
                 TrainSettings(
-                    steps=1, learning_rate=learning_rate, checkpointing=checkpointing, save_every=save_every, seed=seed
+                    steps=1,
+                    learning_rate=learning_rate or RECIPES["savi"].rate(policy.loaded),
+                    checkpointing=checkpointing,
+                    save_every=save_every,
+                    seed=seed,
                 ),
                 out,
                 lambda share, words: progress(100 * share, words),

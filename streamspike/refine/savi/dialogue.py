@@ -2,6 +2,10 @@
 
 question -> first answer -> critique -> revision; a pair (revision preferred, first answer dispreferred) where the
 critique supports the revision clearly more, and they say different things. Nobody's captions are needed.
+
+Of questions with two possible answers those that were answered rightly are learned from as well (VideoSAVi has no such
+pairs). From corrections alone the built-in model learned to say no: it is too credulous, so nearly all of its
+corrections are from yes to no, and after a hundred of them it denied what was true.
 """
 
 from __future__ import annotations
@@ -14,9 +18,10 @@ from streamspike.belief.hypotheses import readable, sentence_key
 from streamspike.refine.dpo import Preference
 from streamspike.refine.examples import Example
 
-Verdict = Literal["kept", "same", "unclear", "unreadable"]
-VERDICTS: tuple[Verdict, ...] = ("kept", "same", "unclear", "unreadable")
-"""kept: a pair; same: the revision says what the first answer said; unclear: the critique hardly prefers it."""
+Verdict = Literal["kept", "confirmed", "same", "unclear", "unreadable"]
+VERDICTS: tuple[Verdict, ...] = ("kept", "confirmed", "same", "unclear", "unreadable")
+"""kept: a pair; confirmed: a pair too, as of two possible answers the critique clearly supports the first one given;
+same: the revision says what the first answer said; unclear: the critique hardly prefers either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class Question:
     """Word for word what the model is asked, and learns to answer."""
     about: str = ""
     """The same without how to answer it, to be quoted in a critique; or the statement that is in question."""
+    choices: tuple[str, ...] = ()
+    """The two possible answers, if there are no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +90,14 @@ class Exchange:
     verdict: Verdict
 
     @property
-    def preference(self) -> Preference:
-        """What is to be learned from it; only of one that is kept."""
-        question = self.question
-        return Preference(self.example, question.start, question.num_segments, question.text, self.revised, self.first)
+    def preference(self) -> Preference | None:
+        """What is to be learned from it, if anything."""
+        if self.verdict not in ("kept", "confirmed"):
+            return None
+        question, worse = self.question, self.first
+        if self.verdict == "confirmed":
+            (worse,) = (choice for choice in question.choices if choice != self.first)
+        return Preference(self.example, question.start, question.num_segments, question.text, self.revised, worse)
 
 
 def converse(dialogue: Dialogue, number: int, example: Example, min_gain_nats: float, seed: int) -> list[Exchange]:
@@ -108,15 +119,17 @@ def converse(dialogue: Dialogue, number: int, example: Example, min_gain_nats: f
         exchanges.append(
             Exchange(
                 number, example.example_id, question, first, critique.words, critique.support_nats, revision.text,
-                revision.gain_nats, _judge(first, revision, min_gain_nats),
+                revision.gain_nats, _judge(question, first, critique, revision, min_gain_nats),
             )
         )  # fmt: skip
     return exchanges
 
 
-def _judge(first: str, revision: Revision, min_gain_nats: float) -> Verdict:
+def _judge(question: Question, first: str, critique: Critique, revision: Revision, min_gain_nats: float) -> Verdict:
     if not list(readable([revision.text])):
         return "unreadable"
     if sentence_key(first) == sentence_key(revision.text):
-        return "same"
+        # Log-odds are twice as far from the other answer as from none.
+        is_clear = question.choices and 2 * critique.support_nats >= min_gain_nats
+        return "confirmed" if is_clear else "same"
     return "kept" if revision.gain_nats >= min_gain_nats else "unclear"

@@ -17,6 +17,7 @@ MAX_FRAMES = 8
 THUMBNAIL_PX = 160
 MEANING = {
     "kept": "pair: the revision is preferred",
+    "confirmed": "pair: the first answer is preferred to the other one",
     "same": "no pair: it says the same again",
     "unclear": "no pair: the critique hardly prefers the revision",
     "unreadable": "no pair: nothing readable was said",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from streamspike.errors import DatasetError
+from streamspike.refine.dpo import Preference
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.savi.dialogue import Dialogue, Exchange, Question, converse
 
@@ -90,4 +92,29 @@ def _render(exchange: Exchange) -> str:
 
 def _parse(line: str) -> Exchange:
     values = json.loads(line)
-    return Exchange(**{**values, "question": Question(**values["question"])})
+    question = values["question"]
+    return Exchange(**{**values, "question": Question(**{**question, "choices": tuple(question.get("choices", ()))})})
+
+
+def choose_preferences(exchanges: Sequence[Exchange]) -> list[Preference]:
+    """What is learned from, in order: of questions with two possible answers as many prefer the one as the other,
+    else it would be learned which of them is right more often, whatever is asked."""
+    answers = [
+        exchange.preference.preferred
+        for exchange in exchanges
+        if exchange.preference is not None and exchange.question.choices
+    ]
+    counts = Counter(answers)
+    most = min(counts.values()) if len(counts) > 1 else 0
+    taken: Counter[str] = Counter()
+    chosen = []
+    for exchange in exchanges:
+        preference = exchange.preference
+        if preference is None:
+            continue
+        if exchange.question.choices:
+            taken[preference.preferred] += 1
+            if taken[preference.preferred] > most:
+                continue
+        chosen.append(preference)
+    return chosen

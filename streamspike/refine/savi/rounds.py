@@ -27,7 +27,7 @@ from streamspike.refine.examples import ExampleSource
 from streamspike.refine.policy import Policy
 from streamspike.refine.savi.dialogue import Dialogue, Exchange
 from streamspike.refine.savi.page import render_pairs
-from streamspike.refine.savi.pairs import PAIRS_FILE, make_pairs
+from streamspike.refine.savi.pairs import PAIRS_FILE, choose_preferences, make_pairs
 from streamspike.refine.training import ADAPTER_FOLDER, TrainSettings, draw_example, train
 
 ABOUT_FILE = "savi.json"
@@ -103,7 +103,7 @@ def run_savi(
         if should_pause():
             return None
         exchanges = _talk(dialogue, examples, settings, folder, number, tell)
-        pairs = [exchange.preference for exchange in exchanges if exchange.verdict == "kept"]
+        pairs = choose_preferences(exchanges)
         counts = Counter(exchange.verdict for exchange in exchanges)
         if not pairs:
             raise DatasetError(

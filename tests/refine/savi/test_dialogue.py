@@ -13,6 +13,7 @@ from streamspike.refine.examples import Example
 from streamspike.refine.policy import Policy
 from streamspike.refine.savi.dialogue import Critique, Question, Revision, converse
 from streamspike.refine.savi.fixed import FixedDialogue, FixedSettings
+from streamspike.refine.savi.pairs import choose_preferences
 from streamspike.refine.savi.prompts import (
     STOCK,
     parse_question,
@@ -61,9 +62,32 @@ def test_a_pair_needs_a_clear_gain_and_another_answer() -> None:
     )
     exchanges = converse(dialogue, 4, CLIP, min_gain_nats=2.0, seed=0)
     assert [one.verdict for one in exchanges] == ["kept", "unclear", "same", "unreadable", "unreadable"]
-    pair = exchanges[0].preference
+    pair, *others = [one.preference for one in exchanges]
+    assert pair is not None and not any(others)
     assert (pair.example, pair.start, pair.num_segments, pair.question) == (4, 0, 2, "question 0?")
     assert (pair.preferred, pair.dispreferred) == ("a cat runs", "a dog runs")
+
+
+class OfTwo(Scripted):
+    """Asks what can be answered in two ways only; so is its critique: the gain is what it finds for or against."""
+
+    def questions(self, example: Example, seed: int) -> list[Question]:
+        return [replace(question, choices=(YES, NO)) for question in super().questions(example, seed)]
+
+    def critique(self, example: Example, question: Question, answer: str) -> Critique:
+        return Critique("look again", self.line(question)[2])
+
+
+def test_of_two_possible_answers_the_right_one_is_learned_whoever_gave_it() -> None:
+    """And as often the one as the other: what is right more often must not be learned as the answer to everything."""
+    dialogue = OfTwo((YES, YES, 1.5), (YES, YES, 0.5), (NO, YES, 2.5), (NO, NO, 4.0), (YES, YES, 1.2))
+    exchanges = converse(dialogue, 0, CLIP, min_gain_nats=2.0, seed=0)
+    assert [one.verdict for one in exchanges] == ["confirmed", "same", "kept", "confirmed", "confirmed"]
+    pairs = [(one.preference.preferred, one.preference.dispreferred) for one in exchanges if one.preference]
+    assert pairs == [(YES, NO), (YES, NO), (NO, YES), (YES, NO)]
+    chosen = choose_preferences(exchanges)
+    assert [(one.preferred, one.question) for one in chosen] == [(YES, "question 0?"), (NO, "question 3?")]
+    assert choose_preferences(exchanges[:3]) == [], "nobody says no, so nothing is learned from who says yes"
 
 
 @pytest.mark.parametrize(
@@ -91,12 +115,12 @@ def test_quotes_cannot_open_a_new_turn_or_fill_a_blank() -> None:
 
 
 def test_the_built_in_model_talks_about_what_happened(nano: LoadedModel) -> None:
-    """About two segments what happened in them, about two whether a statement is true; the same words every time."""
-    dialogue = FixedDialogue(Policy(nano), FixedSettings(draws=2))
+    """About one segment what happened in it, about three whether a statement is true; the same words every time."""
+    dialogue = FixedDialogue(Policy(nano), FixedSettings(draws=2, statement_share=0.75))
     clip = world_examples(3, 1, WorldClips(num_segments=4, size_px=(96, 96)))[0]
     exchanges = converse(dialogue, 0, clip, 0.0, seed=5)
     assert exchanges == converse(dialogue, 0, clip, 0.0, seed=5)
-    assert [one.question.kind for one in exchanges] == ["happening", "statement"] * 2
+    assert [one.question.kind for one in exchanges] == ["happening", *["statement"] * 3]
     assert len({one.question.num_segments for one in exchanges}) == 4, "four segments, each asked about"
     for one in exchanges:
         assert one.first and one.revised and one.gain_nats >= 0
@@ -105,7 +129,7 @@ def test_the_built_in_model_talks_about_what_happened(nano: LoadedModel) -> None
         else:
             assert one.question.text == render_verify(one.question.about) and {one.first, one.revised} <= {YES, NO}
             assert (one.first == one.revised) == (one.support_nats >= 0)
-            assert one.verdict == ("same" if one.support_nats >= 0 else "kept")
+            assert one.verdict == ("confirmed" if one.support_nats >= 0 else "kept")
 
 
 def test_support_is_the_same_for_a_mirrored_clip_and_statement(nano: LoadedModel) -> None:

@@ -158,8 +158,8 @@ def test_the_page_shows_frames_and_words_and_believes_none_of_them() -> None:
     pictures = [attributes["src"] or "" for name, attributes in page.tags if name == "img"]
     assert len(pictures) == 2 + 1 and all(source.startswith("data:image/jpeg;base64,") for source in pictures)
     articles = [attributes["class"] for name, attributes in page.tags if name == "article"]
-    assert articles == ["kind-1 verdict-1", "kind-2 verdict-2"], "kept ones first"
+    assert articles == ["kind-1 verdict-1", "kind-2 verdict-3"], "kept ones first"
     filters = [attributes["id"] for name, attributes in page.tags if name == "input"]
-    assert filters == ["kind-0", "kind-1", "kind-2", *(f"verdict-{place}" for place in range(5))]
+    assert filters == ["kind-0", "kind-1", "kind-2", *(f"verdict-{place}" for place in range(6))]
     for place in (1, 2):
         assert f"#kind-{place}:checked ~ .conversations article:not(.kind-{place})" in page.text
