@@ -84,7 +84,12 @@ def _comparison(one: Mapping[str, Any], spent: str) -> list[Markup]:
             ],
         ),
         interval_chart(rows),
-    ]
+        *(
+            tag("p", f"The gate, seed {number}: {'accepted' if said['accepted'] else 'refused'}. ",
+                "; ".join(said["reasons"]))
+            for number, said in one["gate"].items()
+        ),
+    ]  # fmt: skip
 
 
 def _curves(out: Path) -> list[Markup]:

@@ -30,7 +30,7 @@ class NightSettings:
     """To learn from, of each seed; the same for all methods."""
     held_out: int = 80
     """Clips of other cameras, of each seed, by which all are measured."""
-    asked: int = 40
+    asked: int = 80
     """Of these clips; so many are asked about."""
     pairs: int = 240
     """Questions of `bench dynamics`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import numpy as np
 from streamspike.bench.dynamics.study import compare as compare_dynamics
 from streamspike.bench.night.measuring import read_scores, read_viewings
 from streamspike.bench.night.settings import START
+from streamspike.config import RefineConfig
 from streamspike.measures.encoder import Encoder, semantic_diversity
 from streamspike.measures.estimate import Estimate, Undefined, bootstrap
 from streamspike.measures.localisation import Floats
+from streamspike.refine.gate.deciding import decide
 from streamspike.refine.gate.measuring import MEASURES, compare
 from streamspike.refine.gate.viewing import Viewing
 from streamspike.refine.savi.questions import ALL, accuracy, difference
@@ -78,6 +81,7 @@ def summarise(results: Results, encoder: Encoder | None, seed: int = 0) -> dict[
                             str(run[name]["seed"]): compare_runs([run[base]], [run[name]], encoder, seed)
                             for run in many
                         },
+                        "gate": {str(run[name]["seed"]): ask_gate(run[base], run[name], seed) for run in both},
                     }
                 )
     return {"words": WORDS, "comparisons": comparisons, "spent": _spent(results)}
@@ -115,6 +119,13 @@ def compare_runs(
             "gain": {"mean": gain["value"], "low": gain["low"], "high": gain["high"]},
         }
     return found
+
+
+def ask_gate(before: Result, after: Result, seed: int) -> dict[str, Any]:
+    """What the gate of a night would say of one run, with its default margins; latency aside."""
+    views = [_pool([run], "viewings", read_viewings) for run in (before, after)]
+    found = {name: each for name, each in compare(views[0], views[1], seed).items() if name not in LEFT_OUT}
+    return asdict(decide(found, len(views[0]), RefineConfig()))
 
 
 def _pool(runs: Sequence[Result], name: str, read: Callable[[Any], list[Any]]) -> list[Any]:
@@ -181,6 +192,9 @@ def render_study(summary: Mapping[str, Any]) -> str:
                 f"{WORDS[name]:52s} {_cell(row['before'])} {_cell(row['after'])}  {show_gain(row['gain'])}"
                 + _by_seed(one, name)
             )
+        for number, said in one["gate"].items():
+            verdict = "accepted" if said["accepted"] else "refused"
+            lines.append(f"the gate, seed {number}: {verdict}; {'; '.join(said['reasons'])}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts) if parts else "nothing is done yet that can be compared"
 

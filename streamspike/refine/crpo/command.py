@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from streamspike.refine.policy import Policy
 
 
+DRAWN_TEMPERATURE = 4.0
+
+
 def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) -> None:
     """
     Args:
@@ -50,8 +53,15 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         minutes: MinutesOption = 30.0,
         learning_rate: RateOption = None,
         questions: Annotated[int, typer.Option(min=1, help="Per step, each about a clip and about its branch.")] = 8,
-        group: Annotated[int, typer.Option(min=2, help="Answers drawn for each of the two.")] = 8,
-        temperature: Annotated[float, typer.Option(min=0.01, help="At which they are drawn.")] = 4.0,
+        group: Annotated[
+            int,
+            typer.Option(
+                min=0, help="Answers drawn for each of the two (the paper: 8); 0: all choices, by likelihood."
+            ),
+        ] = 0,
+        temperature: Annotated[
+            float | None, typer.Option(min=0.01, help="Of the choice; default: 1, or 4 where answers are drawn.")
+        ] = None,
         beta: Annotated[float, typer.Option(min=0, help="Weight of the KL to the model without its adapter.")] = 0.02,
         relation: Annotated[float, typer.Option(min=0, help="Weight of the relation across branches.")] = 1.0,
         correctness: Annotated[float, typer.Option(min=0, help="Weight of being right.")] = 1.0,
@@ -106,7 +116,7 @@ def add_crpo_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
             CrpoSettings(
                 questions=questions,
                 group=group,
-                temperature=temperature,
+                temperature=temperature or (DRAWN_TEMPERATURE if group else 1.0),
                 beta=beta,
                 labels=("truth" if known else "majority") if labels == "auto" else labels,
                 rewards=RewardSettings(correctness, relation, rule),

@@ -1,19 +1,26 @@
-"""Dual-branch GRPO: groups of answers about a clip and about its counterfactual branch, rewarded for how they relate.
+"""Dual-branch policy gradients: answers about a clip and about its counterfactual branch, rewarded for how they relate.
 
-For each question both branches are asked the same. The policy over choices is pi(c) = softmax(log-likelihood / T): the
-answers are drawn from it, and it is what the loss moves, so the gradient is that of the policy that acted. Per branch a
-group of `group` answers, its advantages A (`grpo.advantages`), loss = -mean A log pi(answer), plus beta times the KL to
-the reference (adapter off) per token of the answers drawn, in the estimate of GRPO: exp(d) - d - 1, d = log reference -
-log pi.
+For each question both branches are asked the same. The policy over choices is pi(c) = softmax(log-likelihood / T), and
+a choice's reward R(c) says whether it is right and how it goes with what is answered about the other branch
+(`relation.py`). Per branch
+
+    loss = - log of the sum over choices of pi(c) R(c)  +  beta * KL,
+
+the KL to the reference (adapter off) per token, in the estimate of GRPO: exp(d) - d - 1, d = log reference - log pi.
 
 Deviations from CRPO (arXiv 2605.21988):
 
-1. Answers are choices scored as sentences or letters, not free text with a reasoning part; a small model has none.
-2. The temperature T is high: a model that is sure of a wrong answer would never draw the right one.
+1. Answers are choices scored as sentences or letters, not free text with a reasoning part; a small model has none. So
+   there are few, and the expected reward can be computed. With `group` answers are drawn instead, as published: their
+   advantages A are z-scores in the group (`grpo.advantages`), loss = -mean A log pi(answer). On the built-in model that
+   moved the likelihoods of what was right already, seven times further from the reference, and no choice for the better
+   (docs/log.md).
+2. The logarithm of the expected reward, and not the reward itself: else who is sure of a wrong answer learns nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -27,7 +34,7 @@ from streamspike.errors import ConfigError, DatasetError
 from streamspike.refine.crpo.asking import Style, pose_both, weigh
 from streamspike.refine.crpo.labels import LABELS, Labels, label_by, majority, verified
 from streamspike.refine.crpo.questions import Question
-from streamspike.refine.crpo.relation import RewardSettings, relates, reward_answers, share
+from streamspike.refine.crpo.relation import RewardSettings, relates, reward_answers, reward_choices
 from streamspike.refine.crpo.scenes import Item, ItemSource
 from streamspike.refine.grpo import GrpoSettings, advantages
 from streamspike.refine.packed import PackedRows
@@ -36,6 +43,8 @@ from streamspike.refine.training import Backward, Learnt, draw_example
 
 ADVANTAGE = GrpoSettings()
 """Its way to scale rewards within a group."""
+LEAST_REWARD = 1e-4
+"""Added to the expected reward: nothing is worse than 9 nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +53,11 @@ class CrpoSettings:
 
     questions: int = 8
     """In an item of the loop; each is a forward and a backward of two rows."""
-    group: int = 8
-    """Answers drawn for each branch of a question."""
-    temperature: float = 4.0
-    """T above; of nats of whole answers."""
+    group: int = 0
+    """Answers drawn for each branch of a question; 0: none, the expectation over all choices is taken."""
+    temperature: float = 1.0
+    """T above; of nats of whole answers. Drawn ones want a high one, such as 4: a model that is sure of a wrong answer
+    would never draw the right one."""
     beta: float = 0.02
     """Weight of the KL to the reference."""
     labels: Labels = "truth"
@@ -59,8 +69,8 @@ class CrpoSettings:
     built-in model, 0.1 MB a question."""
 
     def __post_init__(self) -> None:
-        if self.questions < 1 or self.group < 2 or self.temperature <= 0 or self.beta < 0:
-            raise ConfigError(f"one question or more, groups of two or more, T above 0, beta not below: {self}")
+        if self.questions < 1 or self.group < 0 or self.group == 1 or self.temperature <= 0 or self.beta < 0:
+            raise ConfigError(f"one question or more, groups of 0, 2 or more, T above 0, beta not below: {self}")
         if self.labels not in LABELS:
             raise ConfigError(f"labels are {', '.join(LABELS)}, not {self.labels!r}")
 
@@ -78,15 +88,28 @@ class _Posed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Group:
-    """The answers drawn about one branch."""
+class _Branch:
+    """What the policy makes of one branch of a question."""
 
-    answers: list[int]
     log_pi: Tensor  # (choices,), with gradient
     kl: Tensor
     """(choices,) per token, with gradient."""
+    answers: list[int]
+    """Drawn ones; else every choice once."""
+
+    @property
+    def chances(self) -> list[float]:
+        values: list[float] = self.log_pi.detach().double().exp().tolist()
+        return values
 
     def loss(self, rewards: Sequence[float], beta: float) -> Tensor:
+        """Of rewards of all choices."""
+        chances = self.log_pi.exp()
+        expected = (chances * torch.tensor(rewards).to(chances)).sum()
+        return beta * (chances.detach() * self.kl).sum() - torch.log(expected + LEAST_REWARD)
+
+    def loss_of_drawn(self, rewards: Sequence[float], beta: float) -> Tensor:
+        """Of rewards of the answers drawn."""
         drawn = torch.tensor(self.answers)
         advantage = torch.from_numpy(advantages(rewards, ADVANTAGE)).to(self.log_pi)
         return beta * self.kl[drawn].mean() - (advantage * self.log_pi[drawn]).mean()
@@ -131,12 +154,21 @@ class CrpoLearner:
                 ratio = posed.reference - log_probs
                 per_token = posed.rows.split(torch.exp(ratio) - ratio - 1)
                 answers = posed.rows.split(log_probs)
-                clip, branch = (self._draw(answers[row], per_token[row], rng) for row in (0, 1))
-                drawn = clip.answers, branch.answers
-                rewards = reward_answers(posed.question, drawn, posed.truths, settings.rewards)
-                losses = clip.loss(rewards[0], settings.beta), branch.loss(rewards[1], settings.beta)
+                clip, branch = (self._weigh(answers[row], per_token[row], rng) for row in (0, 1))
+                if settings.group:
+                    drawn = clip.answers, branch.answers
+                    rewards = reward_answers(posed.question, drawn, posed.truths, settings.rewards)
+                    losses = [
+                        one.loss_of_drawn(r, settings.beta) for one, r in zip((clip, branch), rewards, strict=True)
+                    ]
+                    earned = [share_of(values, [1.0] * len(values)) for values in rewards]
+                else:
+                    chances = clip.chances, branch.chances
+                    rewards = reward_choices(posed.question, chances, posed.truths, settings.rewards)
+                    losses = [one.loss(r, settings.beta) for one, r in zip((clip, branch), rewards, strict=True)]
+                    earned = [share_of(values, weights) for values, weights in zip(rewards, chances, strict=True)]
                 backward(torch.stack(losses).mean() / settings.questions)
-                seen.add(posed, (clip, branch), rewards)
+                seen.add(posed, (clip, branch), earned)
         return Learnt(seen.means(), seen.words)
 
     def _pose_anew(self, place: int) -> _Posed:
@@ -153,14 +185,21 @@ class CrpoLearner:
             return label_by(item.question, majority(weigh(reference).tolist()))
         return label_by(item.question, verified(self.policy, item))
 
-    def _draw(
+    def _weigh(
         self, answers: Sequence[Sequence[Tensor]], kl: Sequence[Sequence[Tensor]], rng: np.random.Generator
-    ) -> _Group:
+    ) -> _Branch:
         log_pi = torch.log_softmax(weigh(answers) / self._settings.temperature, dim=-1)
-        chances = log_pi.detach().double().exp().cpu().numpy()
-        drawn = rng.choice(len(chances), size=self._settings.group, p=chances / chances.sum())
         per_token = [torch.cat(tokens).mean() for tokens in zip(*kl, strict=True)]
-        return _Group(drawn.tolist(), log_pi, torch.stack(per_token))
+        drawn = list(range(len(log_pi)))
+        if self._settings.group:
+            chances = log_pi.detach().double().exp().cpu().numpy()
+            drawn = rng.choice(len(chances), size=self._settings.group, p=chances / chances.sum()).tolist()
+        return _Branch(log_pi, torch.stack(per_token), drawn)
+
+
+def share_of(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The weighted mean."""
+    return math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / math.fsum(weights)
 
 
 class _Means:
@@ -170,21 +209,19 @@ class _Means:
         self.words = ""
         self._values: dict[str, list[float]] = {}
 
-    def add(self, posed: _Posed, groups: Sequence[_Group], rewards: Sequence[Sequence[float]]) -> None:
+    def add(self, posed: _Posed, branches: Sequence[_Branch], earned: Sequence[float]) -> None:
+        """`earned` is the mean reward in either branch."""
         question = posed.question
-        self.words = self.words or describe_draw(question, (groups[0].answers, groups[1].answers))
-        firsts = [int(group.log_pi.argmax()) for group in groups]
+        firsts = [int(branch.log_pi.argmax()) for branch in branches]
+        self.words = self.words or describe_choice(question, (firsts[0], firsts[1]))
         right = [first == answer for first, answer in zip(firsts, posed.truths, strict=True)]
-        pairs = [
-            relates(question, one, two, "transform") for one, two in zip(*(g.answers for g in groups), strict=True)
-        ]
         name = "dynamic" if question.dynamic else "static"
+        kls = [branch.kl.detach()[branch.answers].mean() for branch in branches]
         for key, value in (
-            ("reward", float(np.mean(rewards))),
+            ("reward", float(np.mean(earned))),
             (f"{name}_pairs_right", float(all(right))),
-            (f"{name}_related", share(pairs)),
-            ("kl", float(torch.stack([group.kl.detach()[group.answers].mean() for group in groups]).mean())),
-            ("decided", share(len(set(group)) == 1 for group in rewards)),
+            (f"{name}_related", float(relates(question, firsts[0], firsts[1], "transform"))),
+            ("kl", float(torch.stack(kls).mean())),
         ):
             self._values.setdefault(key, []).append(value)
 
@@ -192,11 +229,8 @@ class _Means:
         return {key: float(np.mean(values)) for key, values in self._values.items()}
 
 
-def describe_draw(question: Question, drawn: tuple[Sequence[int], Sequence[int]]) -> str:
-    """One question and what was answered most about each branch, for who watches."""
-    said = [
-        view.choices[max(set(answers), key=list(answers).count)]
-        for view, answers in zip(question.views, drawn, strict=True)
-    ]
+def describe_choice(question: Question, chosen: tuple[int, int]) -> str:
+    """One question and what is chosen about each branch, for who watches."""
+    said = [view.choices[choice] for view, choice in zip(question.views, chosen, strict=True)]
     turned = "mirrored" if question.branch == "flip" else "reversed"
     return f"{question.text} {said[0]}; {turned}: {said[1]}"

@@ -14,7 +14,7 @@ which is what pairing them at random would give on average, with less noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,35 +47,54 @@ def relates(question: Question, original: int, turned: int, rule: Relation) -> b
     return (original != turned) == question.dynamic
 
 
+def reward_choices(
+    question: Question,
+    chances: tuple[Sequence[float], Sequence[float]],
+    truths: tuple[int, int],
+    settings: RewardSettings,
+) -> tuple[list[float], list[float]]:
+    """Rewards in [0, 1] of every choice about the clip and about its branch.
+
+    Args:
+        chances: with which probability each choice is made in either branch.
+        truths: the right choice in each branch; UNKNOWN: no choice is right.
+    """
+    about_clip, about_branch = chances
+    rule = settings.rule
+    relations = (
+        [
+            sum(chance for other, chance in enumerate(about_branch) if relates(question, choice, other, rule))
+            for choice in range(len(about_clip))
+        ],
+        [
+            sum(chance for other, chance in enumerate(about_clip) if relates(question, other, choice, rule))
+            for choice in range(len(about_branch))
+        ],
+    )
+    total = settings.correctness + settings.relation
+    clip, branch = (
+        [
+            (settings.correctness * (choice == truth) + settings.relation * related) / total
+            for choice, related in enumerate(row)
+        ]
+        for row, truth in zip(relations, truths, strict=True)
+    )
+    return clip, branch
+
+
 def reward_answers(
     question: Question,
     answers: tuple[Sequence[int], Sequence[int]],
     truths: tuple[int, int],
     settings: RewardSettings,
 ) -> tuple[list[float], list[float]]:
-    """Rewards in [0, 1] of the answers about the clip and about its branch.
+    """Rewards in [0, 1] of answers that were drawn about the clip and about its branch.
 
     Args:
         answers: numbers of choices, a group for each branch; neither is empty.
-        truths: the right choice in each branch; UNKNOWN: nobody's answer is right.
+        truths: as in `reward_choices`.
     """
-    about_clip, about_branch = answers
-    relations = (
-        [share(relates(question, answer, other, settings.rule) for other in about_branch) for answer in about_clip],
-        [share(relates(question, other, answer, settings.rule) for other in about_clip) for answer in about_branch],
-    )
-    total = settings.correctness + settings.relation
-    clip, branch = (
-        [
-            (settings.correctness * (answer == truth) + settings.relation * related) / total
-            for answer, related in zip(group, related_group, strict=True)
-        ]
-        for group, related_group, truth in zip(answers, relations, truths, strict=True)
-    )
-    return clip, branch
-
-
-def share(flags: Iterable[bool]) -> float:
-    """Of those that are true, of one or more."""
-    values = list(flags)
-    return sum(values) / len(values)
+    count = len(question.original.choices)
+    shares = [[group.count(choice) / len(group) for choice in range(count)] for group in map(list, answers)]
+    clip, branch = reward_choices(question, (shares[0], shares[1]), truths, settings)
+    return [clip[answer] for answer in answers[0]], [branch[answer] for answer in answers[1]]

@@ -74,6 +74,7 @@ def test_gains_are_of_the_same_clips_and_turned_so_that_more_is_better() -> None
     assert (static["mean"], static["low"], static["high"]) == (0, 0, 0)
     assert "latency" not in rows
     text = render_study(summary)
+    assert not one["gate"]["1"]["accepted"] and "the gate, seed 2: refused; there are only 10 held-out clips" in text
     assert "spike-rl against start; seeds 1, 2" in text and "+0.150" in text and "by seed +0.100 +0.200" in text
 
 

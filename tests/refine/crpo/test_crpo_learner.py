@@ -15,7 +15,7 @@ from streamspike.engine.model import LoadedModel
 from streamspike.errors import DatasetError
 from streamspike.refine.crpo.asking import choice_scores, pose, style_of
 from streamspike.refine.crpo.counterfactual import BRANCHES
-from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
+from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings, _Branch
 from streamspike.refine.crpo.questions import ask_all
 from streamspike.refine.crpo.scenes import Item
 from streamspike.refine.examples import Example
@@ -46,7 +46,7 @@ def make_items() -> list[Item]:
 
 
 def settings(**others: Any) -> CrpoSettings:
-    return CrpoSettings(**{"questions": 3, "group": 4, "seed": 3, **others})
+    return CrpoSettings(**{"questions": 3, "seed": 3, **others})
 
 
 def both_right(loaded: LoadedModel, items: list[Item], style: Any) -> float:
@@ -59,13 +59,13 @@ def both_right(loaded: LoadedModel, items: list[Item], style: Any) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("style", ["sentences", "letters"])
+@pytest.mark.parametrize(("style", "group"), [("sentences", 0), ("letters", 0), ("sentences", 16)])
 def test_two_steps_make_right_answers_likelier_in_every_family(
-    learner_model: LoadedModel, tmp_path: Path, style: Any
+    learner_model: LoadedModel, tmp_path: Path, style: Any, group: int
 ) -> None:
     policy, items = Policy(learner_model, ADAPTER), make_items()
     before = both_right(learner_model, items, style)
-    learner = CrpoLearner(policy, items, settings(style=style, group=16, temperature=20.0, beta=0.0), {})
+    learner = CrpoLearner(policy, items, settings(style=style, group=group, temperature=20.0, beta=0.0), {})
     lines: list[dict[str, Any]] = []
     how = TrainSettings(steps=2, learning_rate=3e-3, warmup_share=0.0)
     train(learner, how, tmp_path, lambda share, line, words: lines.append({**line, "words": words}))
@@ -93,10 +93,33 @@ def test_without_truth_the_reference_says_what_is_right_and_the_branch_follows(n
 def test_a_group_that_agrees_teaches_nothing_but_to_stay(nano: LoadedModel) -> None:
     """Nobody in it is better than another; with beta 0 there is no gradient at all."""
     policy = Policy(nano, ADAPTER)
-    learner = CrpoLearner(policy, make_items(), settings(temperature=1e-3, beta=0.0), {})
+    learner = CrpoLearner(policy, make_items(), settings(group=4, temperature=1e-3, beta=0.0), {})
+    losses: list[float] = []
+    learner.learn(0, lambda loss: losses.append(float(loss.detach())))
+    assert losses == pytest.approx([0.0] * 3)
+
+
+def test_the_expected_reward_is_what_drawing_would_earn_and_who_is_sure_and_wrong_learns(nano: LoadedModel) -> None:
+    policy, items = Policy(nano, ADAPTER), make_items()
+    learner = CrpoLearner(policy, items, settings(beta=0.0), {})
     losses: list[float] = []
     learnt = learner.learn(0, lambda loss: losses.append(float(loss.detach())))
-    assert learnt.values["decided"] == 1.0 and losses == pytest.approx([0.0] * 3)
+    expected = []
+    for item, scores in zip(items, choice_scores(nano, items, "sentences"), strict=True):
+        pi = [torch.softmax(torch.tensor(branch), 0).tolist() for branch in scores]
+        pairs = [(a, b, pi[0][a] * pi[1][b]) for a in range(len(pi[0])) for b in range(len(pi[1]))]
+        for side in (0, 1):
+            right = pi[side][item.question.answers[side]]
+            related = sum(chance for a, b, chance in pairs if item.question.goes_with[a] == b)
+            expected.append((right + related) / 2)
+    assert learnt.values["reward"] == pytest.approx(np.mean(expected), abs=1e-4)
+    assert sum(losses) == pytest.approx(-np.mean(np.log(np.array(expected) + 1e-4)), abs=1e-3)
+    sure = torch.tensor([0.0, -20.0], requires_grad=True)
+    branch = _Branch(torch.log_softmax(sure, 0), torch.zeros(2), [0, 1])
+    branch.loss([0.0, 1.0], 0.0).backward()  # type: ignore[no-untyped-call]
+    assert sure.grad is not None and sure.grad[1] < 0, (
+        "the right answer becomes likelier, however little it was believed"
+    )
 
 
 def test_choices_are_weighed_as_the_policy_would_weigh_them_one_by_one(nano: LoadedModel) -> None:
