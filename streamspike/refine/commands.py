@@ -200,7 +200,7 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
             typer.Option(
                 help="Names and weights: hindsight, diversity, feedback (of hypotheses); llm-match, encoder, ngram, "
                 "rouge-l, tf-idf, lexical (of captions, with --per trajectory). Default: hindsight=1,diversity=0.3,"
-                "feedback=0.5. With --per belief they are told, and decide nothing."
+                "feedback=0.5. With --per belief they only measure held-out clips."
             ),
         ] = None,
         similarity: Annotated[
