@@ -12,6 +12,7 @@ from streamspike.report.markup import Markup, tag
 WIDTH = 640
 ROW_HEIGHT = 26
 LABEL_WIDTH = 150
+WIDE_LABEL_WIDTH = 300
 NUM_COLOURS = 10
 """The page has classes c0 to c9, one for each scorer of a run by default."""
 
@@ -47,6 +48,36 @@ def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> M
             parts.append(tag("line", x1=x(figure["low"]), x2=x(figure["high"]), y1=y, y2=y, class_=f"bar {colour}"))
         parts.append(tag("circle", cx=x(figure["mean"]), cy=y, r=4.5, class_=f"dot {colour}"))
         parts.append(tag("text", f"{figure['mean']:.2f}", x=WIDTH - 50, y=y + 4, class_="value"))
+    return svg(parts, height)
+
+
+def gain_chart(rows: Mapping[str, Figure]) -> Markup:
+    """A dot with its 95 % interval for each difference, on one scale around 0: green where the interval lies above it,
+    red below, and faint where it holds it. Rows without a number are left out."""
+    shown = [(name, figure) for name, figure in rows.items() if figure["mean"] is not None]
+    ends = [(figure["mean"], figure["low"], figure["high"]) for _, figure in shown]
+    most = max((abs(value) for three in ends for value in three if value is not None), default=0.0) or 1.0
+    height = ROW_HEIGHT * len(shown) + 24
+    left, right = WIDE_LABEL_WIDTH, WIDTH - 70
+
+    def x(value: float) -> float:
+        return round(left + (right - left) * (value / most + 1) / 2, 1)
+
+    parts = [tag("line", x1=x(0), x2=x(0), y1=0, y2=height - 20, class_="chance")]
+    parts += [
+        tag("text", f"{mark:+.2g}" if mark else "0", x=x(mark), y=height - 5, class_="tick", text_anchor="middle")
+        for mark in (-most, 0.0, most)
+    ]
+    for row, (name, figure) in enumerate(shown):
+        y = ROW_HEIGHT * row + ROW_HEIGHT / 2
+        low, high = figure["low"], figure["high"]
+        colour = "open"
+        if low is not None:
+            colour = "better" if low > 0 else "worse" if high < 0 else "open"
+            parts.append(tag("line", x1=x(low), x2=x(high), y1=y, y2=y, class_=f"bar {colour}"))
+        parts.append(tag("text", name, x=left - 10, y=y + 4, text_anchor="end"))
+        parts.append(tag("circle", cx=x(figure["mean"]), cy=y, r=4.5, class_=f"dot {colour}"))
+        parts.append(tag("text", f"{figure['mean']:+.3f}", x=WIDTH - 58, y=y + 4, class_="value"))
     return svg(parts, height)
 
 

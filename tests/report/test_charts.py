@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from streamspike.report.charts import Line, interval_chart, score_chart, step_chart
+from streamspike.report.charts import Line, gain_chart, interval_chart, score_chart, step_chart
 from streamspike.report.markup import Markup, join, table, tag
 
 
@@ -37,6 +37,21 @@ def test_a_row_without_a_number_is_not_drawn_and_an_interval_spans_its_ends() ->
     (bar,) = [line for line in root.iter("line") if "bar" in line.attrib["class"]]
     assert float(bar.attrib["x1"]) < float(dot.attrib["cx"]) < float(bar.attrib["x2"])
     assert "c1" in dot.attrib["class"], "its colour is that of its place among all"
+
+
+def test_gains_stand_on_one_scale_around_zero_and_their_colour_says_whether_they_are_beyond_doubt() -> None:
+    ends = {
+        "up": (0.1, 0.05, 0.2),
+        "down": (-0.1, -0.15, -0.05),
+        "either": (0.05, -0.01, 0.1),
+        "one": (0.1, None, None),
+    }
+    rows = {name: dict(zip(("mean", "low", "high"), values, strict=True)) for name, values in ends.items()}
+    root = ElementTree.fromstring(gain_chart(rows | {"none": {"mean": None, "low": None, "high": None}}))
+    assert [dot.attrib["class"] for dot in root.iter("circle")] == ["dot better", "dot worse", "dot open", "dot open"]
+    (zero,) = [float(line.attrib["x1"]) for line in root.iter("line") if line.attrib["class"] == "chance"]
+    up, down, *_ = [float(dot.attrib["cx"]) for dot in root.iter("circle")]
+    assert up > zero > down and up - zero == zero - down
 
 
 def test_steps_end_at_the_edge_and_points_beyond_it_are_left_out() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from streamspike.bench.night.settings import START
 from streamspike.bench.night.tables import WORDS, show_gain, show_spent
 from streamspike.refine.training import CURVE_FILE
-from streamspike.report.charts import curve_chart, interval_chart
+from streamspike.report.charts import curve_chart, gain_chart
 from streamspike.report.figures import show
 from streamspike.report.markup import Markup, table, tag
 from streamspike.report.page import render_page
@@ -59,12 +59,7 @@ def _made(result: Mapping[str, Any]) -> str:
 
 def _comparison(one: Mapping[str, Any], spent: str) -> list[Markup]:
     seeds = [str(seed) for seed in one["seeds"]]
-    rows = {
-        f"{name} {side}": one["measures"][name][side]
-        for name in SHARES
-        if name in one["measures"]
-        for side in ("before", "after")
-    }
+    gains = {WORDS[name]: one["measures"][name]["gain"] for name in SHARES if name in one["measures"]}
     many = len(seeds) > 1
     heads = ["", one["against"], one["method"], "gain", *((f"seed {seed}" for seed in seeds) if many else ())]
     return [
@@ -83,7 +78,7 @@ def _comparison(one: Mapping[str, Any], spent: str) -> list[Markup]:
                 for name, row in one["measures"].items()
             ],
         ),
-        interval_chart(rows),
+        gain_chart(gains),
         *(
             tag("p", f"The gate, seed {number}: {'accepted' if said['accepted'] else 'refused'}. ",
                 "; ".join(said["reasons"]))
