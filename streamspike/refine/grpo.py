@@ -178,6 +178,9 @@ class GrpoLearner:
         self._examples = examples
         self._rewards = rewards
         self._belief = belief
+        # Whatever surprise is served with, the gradient is that of beliefs in proportion to the policy's probabilities.
+        plain = {"posterior": "nll", "length_normalised": False, "tau": 1.0, "doubt": 0.0}
+        self._rolled = belief.model_copy(update=plain) if settings.per == "belief" else belief
         self._seed = seed
         self._data_hash = data_hash
         self._witness = self.witness_of(examples)
@@ -198,7 +201,7 @@ class GrpoLearner:
         settings = self.settings
         which = draw_example(self._seed, number, len(self._examples))
         example = self._examples[which]
-        runs = self._roll(example, settings.rollout, self._seed + number)
+        runs = self._roll(example, settings.rollout, self._seed + number, self._rolled)
         features: Features = {}
         granted, told, words = (self._by_belief if settings.per == "belief" else self._by_reward)(
             which, example, runs, features
@@ -238,7 +241,7 @@ class GrpoLearner:
         return credit(appraisal, self.settings), values, tell(runs, appraisal.hypotheses, captions)
 
     def _by_belief(self, which: int, example: Example, runs: Sequence[Trajectory], features: Features) -> Granted:
-        """Where a person said that the surprise was right, beliefs are left as they are."""
+        """What a person called routine counts once more; where the surprise was right, beliefs are left as they are."""
         after = self._appraiser.look_back(example, runs, features)
         shifts = [
             [belief_shifts(each.prior, nats) for each, nats in zip(run.expectations, seen, strict=True)]
@@ -247,9 +250,8 @@ class GrpoLearner:
         granted = [value for moment in zip(*shifts, strict=True) for shift in moment for value in shift]
         foreseen = [min(1.0, math.fsum(map(math.exp, nats))) for seen in after for nats in seen]
         values = {"foreseen": float(np.mean(foreseen)), "shift": float(np.mean(np.abs(granted)))} if granted else {}
-        if example.verdict > 0:
-            granted = [0.0] * len(granted)
-        return granted, values, tell(runs, shifts, runs[0].seen)
+        weight = 1.0 - example.verdict
+        return [weight * value for value in granted], values, tell(runs, shifts, runs[0].seen)
 
     def measure(self, examples: ExampleSource, witness: Witness) -> dict[str, float]:
         """Rewards of other examples, one trajectory each, the same draws every time; and hit@1 where truth is known."""
@@ -257,7 +259,7 @@ class GrpoLearner:
         rewards, diversities, hits = [], [], []
         for number in range(len(examples)):
             example = examples[number]
-            runs = self._roll(example, one, self._seed)
+            runs = self._roll(example, one, self._seed, self._belief)
             rewards.append(self._appraiser.appraise(number, example, runs, witness, {}).totals[0])
             diversities.append(self._appraiser.diversity(runs))
             if example.surprises:
@@ -269,9 +271,9 @@ class GrpoLearner:
         """Of other examples than those it learns from; it remembers, so keep it."""
         return Witness(self.policy, examples, self._belief, self.settings.words)
 
-    def _roll(self, example: Example, rollout: RolloutSettings, seed: int) -> list[Trajectory]:
+    def _roll(self, example: Example, rollout: RolloutSettings, seed: int, belief: BeliefConfig) -> list[Trajectory]:
         caption = self._rewards.needs_reference
-        return roll_out(self.policy, example, self._belief, rollout, seed, caption=caption)
+        return roll_out(self.policy, example, belief, rollout, seed, caption=caption)
 
 
 def tell(runs: Sequence[Trajectory], scores: Sequence[Sequence[Sequence[float]]], captions: Sequence[str]) -> str:

@@ -227,7 +227,23 @@ def test_belief_is_credited_run_by_run_and_left_alone_where_a_person_was_surpris
             alone = _scores(policy, CLIP, expectation, OBSERVE)
         assert after[1][moment] == pytest.approx(alone, abs=1e-3)
     assert set(learner._by_belief(0, replace(CLIP, verdict=1), runs, {})[0]) == {0.0}
-    assert learner._by_belief(0, replace(CLIP, verdict=-1), runs, {})[0] == granted
+    assert learner._by_belief(0, replace(CLIP, verdict=-1), runs, {})[0] == pytest.approx([2 * one for one in granted])
+
+
+def test_the_credit_is_of_probabilities_whatever_surprise_is_served_with(nano: LoadedModel) -> None:
+    """As published beliefs are of means over tokens; the gradient of whole sentences is another matter."""
+    policy = Policy(nano)
+    published = BELIEF.model_copy(update={"length_normalised": True, "tau": 0.5, "doubt": 0.01, "posterior": "verify"})
+    examples: Any = [CLIP]
+    similarity = NGramSimilarity()
+    settings = GrpoSettings(rollout=RolloutSettings(1))
+    learner = GrpoLearner(
+        policy, examples, Rewards.parse(DEFAULT_REWARDS, similarity), similarity, published, settings, seed=1
+    )
+    (run,) = learner._roll(CLIP, settings.rollout, 1, learner._rolled)
+    for each in run.expectations:
+        alone = torch.softmax(torch.tensor(_scores(policy, CLIP, each, PREDICT)), 0).tolist()
+        assert each.prior == pytest.approx(alone, abs=1e-3)
 
 
 def test_an_expectation_that_comes_true_again_and_again_is_expected(nano: LoadedModel, tmp_path: Path) -> None:

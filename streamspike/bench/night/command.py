@@ -34,7 +34,7 @@ def add_night_command(bench_app: typer.Typer, configure: Callable[..., Config]) 
         ] = "supervised,spike-rl,savi,crpo",
         words: Annotated[
             Literal["given", "own"],
-            typer.Option(help="What supervised and spike-rl learn from: true captions, or the model's own."),
+            typer.Option(help="What supervised learns from: true captions, or the model's own. spike-rl needs none."),
         ] = "given",
         rule: Annotated[
             Literal["none", "left"],

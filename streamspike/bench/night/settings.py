@@ -36,7 +36,7 @@ class NightSettings:
     """Questions of `bench dynamics`."""
     methods: tuple[Method, ...] = METHODS
     words: Literal["given", "own"] = "given"
-    """Captions that supervised learning and SPIKE-RL learn from: the truth of the simulator, or the model's own."""
+    """Captions that supervised learning learns from: the truth of the simulator, or the model's own."""
     rule: Literal["", "left"] = ""
     """Of the clips: any scene as the model was trained on, or streets whose traffic keeps to the left."""
 

@@ -81,7 +81,12 @@ def summarise(results: Results, encoder: Encoder | None, seed: int = 0) -> dict[
                             str(run[name]["seed"]): compare_runs([run[base]], [run[name]], encoder, seed)
                             for run in many
                         },
-                        "gate": {str(run[name]["seed"]): ask_gate(run[base], run[name], seed) for run in both},
+                        # Only the start could be in service.
+                        "gate": {
+                            str(run[name]["seed"]): ask_gate(run[base], run[name], seed)
+                            for run in both
+                            if base == START
+                        },
                     }
                 )
     return {"words": WORDS, "comparisons": comparisons, "spent": _spent(results)}

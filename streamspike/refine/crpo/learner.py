@@ -20,7 +20,6 @@ Deviations from CRPO (arXiv 2605.21988):
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -161,12 +160,12 @@ class CrpoLearner:
                     losses = [
                         one.loss_of_drawn(r, settings.beta) for one, r in zip((clip, branch), rewards, strict=True)
                     ]
-                    earned = [share_of(values, [1.0] * len(values)) for values in rewards]
+                    earned = [float(np.mean(values)) for values in rewards]
                 else:
                     chances = clip.chances, branch.chances
                     rewards = reward_choices(posed.question, chances, posed.truths, settings.rewards)
                     losses = [one.loss(r, settings.beta) for one, r in zip((clip, branch), rewards, strict=True)]
-                    earned = [share_of(values, weights) for values, weights in zip(rewards, chances, strict=True)]
+                    earned = [float(np.dot(*pair)) for pair in zip(rewards, chances, strict=True)]
                 backward(torch.stack(losses).mean() / settings.questions)
                 seen.add(posed, (clip, branch), earned)
         return Learnt(seen.means(), seen.words)
@@ -195,11 +194,6 @@ class CrpoLearner:
             chances = log_pi.detach().double().exp().cpu().numpy()
             drawn = rng.choice(len(chances), size=self._settings.group, p=chances / chances.sum()).tolist()
         return _Branch(log_pi, torch.stack(per_token), drawn)
-
-
-def share_of(values: Sequence[float], weights: Sequence[float]) -> float:
-    """The weighted mean."""
-    return math.fsum(value * weight for value, weight in zip(values, weights, strict=True)) / math.fsum(weights)
 
 
 class _Means:

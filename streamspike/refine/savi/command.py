@@ -55,6 +55,12 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
             Literal["auto", "fixed", "spoken"],
             typer.Option(help="fixed: the built-in model's own questions; spoken: any question in words."),
         ] = "auto",
+        statements: Annotated[
+            float,
+            typer.Option(
+                min=0, max=1, help="fixed: share of questions whether a statement is true; the others: what happened?"
+            ),
+        ] = 1.0,
         examine: Annotated[
             int, typer.Option(min=0, help="Simulated clips: ask so many held-out ones before and after; 0: none.")
         ] = 0,
@@ -92,7 +98,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         with show_progress("refining", 100.0, "%") as progress:
             adapter = run_savi(
                 policy,
-                make_dialogue(policy, dialogue, window),
+                make_dialogue(policy, dialogue, window, statements),
                 data.train,
                 SaviSettings(iterations, clips, min_gain, epochs, seed),
                 DpoSettings(beta, anchor, batch),
@@ -114,7 +120,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         typer.echo(f"the adapter is in {adapter}; is it better? streamspike refine evaluate; pairs: {out}/round-*/")
 
 
-def make_dialogue(policy: Policy, name: str, window_segments: int) -> Dialogue:
+def make_dialogue(policy: Policy, name: str, window_segments: int, statement_share: float = 1.0) -> Dialogue:
     """auto: fixed for a model that was trained on streamspike's own questions, spoken for others."""
     from streamspike.refine.rollout import knows_question
     from streamspike.refine.savi.fixed import FixedDialogue, FixedSettings
@@ -123,7 +129,7 @@ def make_dialogue(policy: Policy, name: str, window_segments: int) -> Dialogue:
     # The built-in tokenizer has one token for each of its words, and none for others.
     fixed = name == "fixed" or (name == "auto" and not knows_question(policy.loaded))
     if fixed:
-        return FixedDialogue(policy, FixedSettings(window_segments=window_segments))
+        return FixedDialogue(policy, FixedSettings(statement_share=statement_share, window_segments=window_segments))
     return SpokenDialogue(policy, SpokenSettings())
 
 
