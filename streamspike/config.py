@@ -288,9 +288,9 @@ class RefineConfig(Section):
     """The night shift: where adapters lie, and what one must show before it serves."""
 
     folder: Annotated[str | None, Field(description="of adapters; null: adapters, beside the store")] = None
-    method: Annotated[Literal["spike-rl", "supervised"], Field(description="what `refine nightly` trains by")] = (
-        "spike-rl"
-    )
+    method: Annotated[
+        Literal["spike-rl", "supervised", "crpo"], Field(description="what `refine nightly` trains by")
+    ] = "spike-rl"
     hours: Annotated[float, Field(gt=0, le=24, description="from the beginning of a night to the end of training")] = (
         3.0
     )

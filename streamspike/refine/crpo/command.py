@@ -158,11 +158,10 @@ def open_items(
         return world_items(first, count, wanted), data, True
     source = read_examples(Path(dataset), "train")
     data["data_hash"] = source.data_hash
-    captions = [tuple(source.row(number)["captions"]) for number in range(len(source))]
 
     def agrees(example: Example, question: Question) -> bool:
         judged: bool = says_dynamic(policy, example.segments, question.text, question.branch)
         return judged == question.dynamic
 
     by_model = agrees if classify == "model" else None
-    return FootageItems(source, captions, seed, dynamic_share, by_model), data, False
+    return FootageItems(source, source.captions(), seed, dynamic_share, by_model), data, False

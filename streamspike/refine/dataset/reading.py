@@ -38,6 +38,10 @@ class StoredExamples:
         """What is known of an example without decoding it."""
         return self._rows[number]
 
+    def captions(self) -> list[tuple[str, ...]]:
+        """Of each example's segments, without decoding it."""
+        return [tuple(row["captions"]) for row in self._rows]
+
     def _decode_example(self, number: int) -> Example:
         row = self._rows[number]
         path = self._folder / row["video"]

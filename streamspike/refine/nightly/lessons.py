@@ -8,7 +8,6 @@ from streamspike.config import BeliefConfig, Config
 from streamspike.outputs.adapter_folder import adapters_folder
 from streamspike.outputs.store import Store
 from streamspike.refine.commands import RANK, choose_belief, load_bare
-from streamspike.refine.examples import ExampleSource
 from streamspike.refine.nightly.diary import Diary
 from streamspike.refine.recipes import RECIPES
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 
 TRAINED_SHARE = 0.7
 """Of the night's hours; before it the dataset is made, and the monitor may want the machine in between."""
+DYNAMIC_SHARE = 0.75
+"""Of CRPO's questions, as its own command has them."""
 SAVE_EVERY = 5
 """Steps from one checkpoint to the next: a night may be killed at any time."""
 
@@ -29,10 +30,11 @@ def make_learner(diary: Diary, config: Config, store: Store, clips: StoredExampl
 
     Raises:
         ModelError: the model or the adapter in service cannot be loaded.
+        DatasetError: the clips hold nothing that this method could ask about.
     """
     policy, parent = _open_served(config, store, diary.seed)
     belief = choose_belief(config, policy, None, None)
-    return _learner(diary, policy, clips, belief, clips.data_hash), parent
+    return _learner(diary, policy, clips, belief), parent
 
 
 def settings_of(diary: Diary, loaded: LoadedModel, steps: int, minutes: float) -> TrainSettings:
@@ -65,11 +67,20 @@ def _open_served(config: Config, store: Store, seed: int) -> tuple[Policy, str]:
     return Policy.open(loaded, adapters_folder(config.refine, config.store) / served.name), served.name
 
 
-def _learner(diary: Diary, policy: Policy, clips: ExampleSource, belief: BeliefConfig, data_hash: str) -> Learner:
+def _learner(diary: Diary, policy: Policy, clips: StoredExamples, belief: BeliefConfig) -> Learner:
     if diary.method == "supervised":
         from streamspike.refine.supervised import SupervisedLearner, SupervisedSettings
 
-        return SupervisedLearner(policy, clips, belief, SupervisedSettings(), diary.seed, data_hash)
+        return SupervisedLearner(policy, clips, belief, SupervisedSettings(), diary.seed, clips.data_hash)
+    if diary.method == "crpo":
+        from streamspike.refine.crpo.asking import style_of
+        from streamspike.refine.crpo.footage import FootageItems
+        from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
+
+        # Nobody knows the answers: what the model says most of a clip and its branch together is taken for the truth.
+        asked = CrpoSettings(labels="majority", style=style_of(policy.loaded), seed=diary.seed)
+        items = FootageItems(clips, clips.captions(), diary.seed, DYNAMIC_SHARE)
+        return CrpoLearner(policy, items, asked, {"data_hash": clips.data_hash, "dynamic_share": DYNAMIC_SHARE})
     from streamspike.refine.grpo import GrpoLearner, GrpoSettings
     from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
     from streamspike.refine.rewards.similarity import choose_similarity
@@ -77,4 +88,5 @@ def _learner(diary: Diary, policy: Policy, clips: ExampleSource, belief: BeliefC
 
     compare = choose_similarity("auto")
     rewards = Rewards.parse(DEFAULT_REWARDS, compare)
-    return GrpoLearner(policy, clips, rewards, compare, belief, GrpoSettings(RolloutSettings(1)), diary.seed, data_hash)
+    wanted = GrpoSettings(RolloutSettings(1))
+    return GrpoLearner(policy, clips, rewards, compare, belief, wanted, diary.seed, clips.data_hash)

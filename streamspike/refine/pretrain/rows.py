@@ -1,6 +1,7 @@
 """One training row per clip: all frame blocks once, then text branches that each see only the frames up to their time.
 
-This is what streaming shows the model, 5 to 10 times cheaper than one sample at a time. A branch restarts its positions
+This is what streaming shows the model, 5 to 10 times cheaper than one sample at a time. Branches lie in bins of equal
+length, beside which nothing but the prefix is attended to (`bins.py`). A branch restarts its positions
 where the last visible frame block ended, as the engine does, so trained and served numbers are the same.
 """
 
@@ -17,6 +18,8 @@ from streamspike.belief import prompts
 
 Encode = Callable[[str], list[int]]
 """Text to token ids, special tokens recognised, none added."""
+BIN_TOKENS = 64
+"""Holds one branch with a memory or four without; larger ones leave as much padding and more vain pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,23 @@ class Branch:
     summary: str
     answer: str
     weight: float = 1.0
+    rivals: tuple[str, ...] = ()
+    """Wrong answers to the same question, which the right one must be likelier than."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of several clips, padded. Targets are gathered, not scattered over the row."""
+    """Rows of several clips: the prefix, then bins of branches, padded. Targets are gathered, not scattered."""
 
     ids: Tensor  # (B, L) int64
     positions: Tensor  # (3, B, L) int64
-    mask: Tensor  # (B, 1, L, L) bool, True where attention is allowed
+    owner: Tensor
+    """(B, L) int64: 0 for the prefix, k for what belongs to the k-th answer of the row, -1 for padding."""
+    visible: Tensor
+    """(B, L) int64: each token sees so much of the prefix, and what its own answer has before it."""
+    prefix: int
+    """P, tokens of the prefix; L - P is a multiple of `bin`."""
+    bin: int
     rows: Tensor  # (T,) int64: the row of each target
     columns: Tensor  # (T,) int64: the token that predicts it
     targets: Tensor  # (T,) int64
@@ -44,6 +55,27 @@ class Batch:
     questions: tuple[str, ...]
     """Per target, which question it answers; for reports."""
     video: Tensor  # (B, L) bool: True where a frame token goes
+    answers: Tensor
+    """(T,) int64: per target, the number of the answer it is part of. Targets of rivals weigh nothing by themselves."""
+    contests: Tensor
+    """(contests, 1 + most rivals) int64: numbers of answers, the right one first, -1 where there are fewer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Text:
+    """A question and one answer to it."""
+
+    branch: Branch
+    suffix: list[int]
+    answer: list[int]
+    """With the end token, which is only ever predicted."""
+    weight: float
+    contest: int
+    """The branch it belongs to: its answer comes first, then its rivals."""
+
+    @property
+    def tokens(self) -> list[int]:
+        return self.suffix + self.answer[:-1]
 
 
 class RowBuilder:
@@ -72,66 +104,64 @@ class RowBuilder:
 
     def build(self, clips: Sequence[Sequence[Branch]]) -> Batch:
         """One row per clip from its branches."""
-        rows = [self._row(branches) for branches in clips]
-        length = max(len(row.ids) for row in rows)
-        count, prefix = len(rows), len(self._prefix)
-        ids = np.full((count, length), self._pad_id)
-        positions = np.zeros((3, count, length), np.int64)
-        owner = np.full((count, length), -1)  # -1 padding, 0 prefix, k the k-th branch
-        visible = np.zeros((count, length), np.int64)  # prefix tokens [0, visible) are seen
-        targets: list[tuple[int, int, int, float]] = []
+        texts = [self._texts(branches) for branches in clips]
+        size = max(BIN_TOKENS, *(len(text.tokens) for row in texts for text in row))
+        places = [pack([len(text.tokens) for text in row], size) for row in texts]
+        prefix = len(self._prefix)
+        num_bins = max(place // size + 1 for row in places for place in row)
+        shape = len(texts), prefix + num_bins * size
+        ids = np.full(shape, self._pad_id)
+        positions = np.zeros((3, *shape), np.int64)
+        owner, visible = np.full(shape, -1), np.zeros(shape, np.int64)
+        ids[:, :prefix], positions[:, :, :prefix] = self._prefix, self._prefix_positions[:, None]
+        owner[:, :prefix], visible[:, :prefix] = 0, np.arange(1, prefix + 1)
+        targets: list[tuple[int, int, int, float, int]] = []
         questions: list[str] = []
-        for r, row in enumerate(rows):
-            n = len(row.ids)
-            ids[r, :n], positions[:, r, :n], owner[r, :n], visible[r, :n] = (
-                row.ids,
-                row.positions,
-                row.owner,
-                row.visible,
-            )
-            targets += [(r, column, target, weight) for column, target, weight in row.targets]
-            questions += row.questions
-        own, seen = torch.from_numpy(owner), torch.from_numpy(visible)
-        order = torch.arange(length)
-        causal = order[None, :, None] >= order[None, None, :]
-        mask = (own[:, None, :] == 0) & (order[None, None, :] < seen[:, :, None])
-        mask |= (own[:, :, None] == own[:, None, :]) & (own[:, :, None] != 0) & causal
-        video = torch.zeros(count, length, dtype=torch.bool)
-        video[:, :prefix] = torch.from_numpy(self._video)
-        r_, c_, t_, w_ = zip(*targets, strict=True)
+        contests: dict[tuple[int, int], list[int]] = {}
+        num_answers = 0
+        for r, row in enumerate(texts):
+            for k, (text, place) in enumerate(zip(row, places[r], strict=True), start=1):
+                span = slice(prefix + place, prefix + place + len(text.tokens))
+                start = self._next_positions[text.branch.num_blocks]
+                ids[r, span], owner[r, span] = text.tokens, k
+                positions[:, r, span] = np.arange(start, start + len(text.tokens))
+                visible[r, span] = self._ends[text.branch.num_blocks]
+                first = span.start + len(text.suffix) - 1
+                targets += [(r, first + i, token, text.weight, num_answers) for i, token in enumerate(text.answer)]
+                questions += [text.branch.question] * len(text.answer)
+                contests.setdefault((r, text.contest), []).append(num_answers)
+                num_answers += 1
+        video = np.zeros(shape, np.bool_)
+        video[:, :prefix] = self._video
+        fought = [contest for contest in contests.values() if len(contest) > 1]
+        most = max((len(contest) for contest in fought), default=0)
+        padded = [contest + [-1] * (most - len(contest)) for contest in fought]
+        r_, c_, t_, w_, a_ = zip(*targets, strict=True)
         return Batch(
-            torch.from_numpy(ids), torch.from_numpy(positions), mask[:, None], torch.tensor(r_), torch.tensor(c_),
-            torch.tensor(t_), torch.tensor(w_, dtype=torch.float32), tuple(questions), video,
+            torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(owner), torch.from_numpy(visible),
+            prefix, size, torch.tensor(r_), torch.tensor(c_), torch.tensor(t_), torch.tensor(w_, dtype=torch.float32),
+            tuple(questions), torch.from_numpy(video), torch.tensor(a_),
+            torch.tensor(padded, dtype=torch.int64).reshape(len(padded), most),
         )  # fmt: skip
 
-    def _row(self, branches: Sequence[Branch]) -> _Row:
-        prefix = len(self._prefix)
-        ids = list(self._prefix)
-        positions = [self._prefix_positions]
-        owner = [0] * prefix
-        visible = list(range(1, prefix + 1))
-        targets: list[tuple[int, int, float]] = []
-        questions: list[str] = []
-        for k, branch in enumerate(branches, start=1):
+    def _texts(self, branches: Sequence[Branch]) -> list[_Text]:
+        texts: list[_Text] = []
+        for number, branch in enumerate(branches):
             suffix = self._encode(prompts.render_suffix(branch.summary, branch.question))
-            answer = self._encode(branch.answer) + self._end_id
-            first = len(ids) + len(suffix)
-            tokens = suffix + answer[:-1]  # the end token is only ever predicted
-            targets += [(first - 1 + i, token, branch.weight) for i, token in enumerate(answer)]
-            questions += [branch.question] * len(answer)
-            start = self._next_positions[branch.num_blocks]
-            positions.append(np.tile(np.arange(start, start + len(tokens)), (3, 1)))
-            ids += tokens
-            owner += [k] * len(tokens)
-            visible += [self._ends[branch.num_blocks]] * len(tokens)
-        return _Row(np.array(ids), np.concatenate(positions, axis=1), owner, visible, targets, questions)
+            for answer in (branch.answer, *branch.rivals):
+                weight = branch.weight if answer == branch.answer else 0.0
+                texts.append(_Text(branch, suffix, self._encode(answer) + self._end_id, weight, number))
+        return texts
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    ids: np.ndarray
-    positions: np.ndarray
-    owner: list[int]
-    visible: list[int]
-    targets: list[tuple[int, int, float]]
-    questions: list[str]
+def pack(lengths: Sequence[int], size: int) -> list[int]:
+    """Where each text begins, so that none crosses the border of a bin of `size`: the first bin with room takes it."""
+    filled: list[int] = []
+    places = []
+    for length in lengths:
+        chosen = next((k for k, used in enumerate(filled) if used + length <= size), len(filled))
+        if chosen == len(filled):
+            filled.append(0)
+        places.append(chosen * size + filled[chosen])
+        filled[chosen] += length
+    return places

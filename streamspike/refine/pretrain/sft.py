@@ -24,7 +24,10 @@ from streamspike.belief import prompts
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
+from streamspike.refine.pretrain import bins
+from streamspike.refine.pretrain.bins import plan_bins
 from streamspike.refine.pretrain.clips import CHANGES, POSES, Clip, ClipFeed
+from streamspike.refine.pretrain.examiner import Examiner
 from streamspike.refine.pretrain.muon import Muon
 from streamspike.refine.pretrain.nano import (
     FRAME_PX,
@@ -36,12 +39,14 @@ from streamspike.refine.pretrain.nano import (
     build_tokenizer,
     save_model,
 )
-from streamspike.refine.pretrain.rows import Batch, Branch, RowBuilder
+from streamspike.refine.pretrain.rows import Batch, RowBuilder
 from streamspike.world.scene import KINDS
 
 CELLS = FRAME_PX // PATCH_PX
 SIDE = CELLS // MERGE
 EVALUATION_SEED_OFFSET = 1_000_003
+CONTEST_WEIGHT = 0.25
+"""Of the mean nats a contest, beside those a token."""
 EMBEDDINGS = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 """Tied, with one row for each word: the order of the words changes when the world learns a new one."""
 
@@ -150,55 +155,16 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat((-right, left), dim=-1) * sin
 
 
-def choose_branches(clip: Clip, rng: np.random.Generator, sentences: Sequence[str]) -> list[Branch]:
-    """Which questions this clip is asked this time: four of each kind that matters, two to verify."""
-    count = len(clip.sentences)
-    branches = []
-    # Half the questions come without memory, as early in a stream: memory is the longest part of a branch.
-
-    def recall() -> str:
-        return clip.summary if rng.random() < 0.5 else ""
-
-    for t in rng.choice(count - 1, size=4, replace=False):
-        # Drawn from the truth and not what came: a scripted surprise must not teach that surprises are common.
-        texts, weights = zip(*clip.alternatives[t + 1], strict=True)
-        expected = texts[_draw(weights, rng)]
-        branches.append(Branch(int(t) + 1, prompts.PREDICT, recall(), expected))
-    times = set(rng.choice(count, size=3, replace=False).tolist())
-    times.update(clip.scripted)
-    branches += [Branch(t + 1, prompts.OBSERVE, recall(), clip.sentences[t]) for t in sorted(times)]
-    for t in rng.choice(count, size=1):
-        truth = clip.sentences[t]
-        true = bool(rng.random() < 0.5)
-        statement = truth if true else _falsehood(clip, int(t), rng, sentences)
-        question = prompts.render_verify(statement)
-        branches.append(Branch(int(t) + 1, question, recall(), prompts.YES if true else prompts.NO, 0.5))
-    return branches
-
-
-def _draw(weights: Sequence[float], rng: np.random.Generator) -> int:
-    edges = np.cumsum(weights)
-    return min(int(np.searchsorted(edges, rng.random() * edges[-1])), len(weights) - 1)
-
-
-def _falsehood(clip: Clip, t: int, rng: np.random.Generator, sentences: Sequence[str]) -> str:
-    """Something that could have happened, or happened at another time, or happens elsewhere."""
-    near = [text for text, _ in clip.alternatives[t] if text != clip.sentences[t]][:8]
-    other = [text for text in clip.sentences if text != clip.sentences[t]]
-    pools = [pool for pool in (near, other, list(sentences)) if pool]
-    pool = pools[int(rng.integers(len(pools)))]
-    choice = pool[int(rng.integers(len(pool)))]
-    return choice if choice != clip.sentences[t] else "something else happens"
-
-
 class Trainer:
     """Owns model, optimiser and clock. One `step` per batch; everything needed to resume is in `state`."""
 
     def __init__(self, settings: Pretraining, sentences: Sequence[str]) -> None:
         self.settings = settings
         self.sentences = tuple(sentences)
+        self.examiner = Examiner(self.sentences)
         self.tokenizer = build_tokenizer(self.sentences)
         self.model = build_model(self.tokenizer, settings.seed).to(settings.device)
+        self.model.set_attn_implementation({"text_config": bins.NAME, "vision_config": "sdpa"})
         self.head = DenseHead(self.model.config.text_config.hidden_size).to(settings.device)
         self.rows = RowBuilder(self.encode, settings.num_blocks, SIDE, self.tokenizer.pad_token_id)
         self.vision = VisionRunner(self.model.model.visual)
@@ -227,7 +193,7 @@ class Trainer:
         """One update; returns mean loss per token by question, and of the dense head."""
         started = time.monotonic()
         rng = np.random.default_rng([self.settings.seed, 7, self.steps])
-        batch = self.rows.build([choose_branches(clip, rng, self.sentences) for clip in clips])
+        batch = self.rows.build([self.examiner.ask(clip, rng) for clip in clips])
         warm = min(1.0, (self.steps + 1) / 100)
         rate = self.settings.peak_rate * warm * max(0.02, 0.5 * (1 + math.cos(math.pi * self.progress)))
         for optimizer in self.optimizers:
@@ -238,8 +204,9 @@ class Trainer:
             losses, merged = self.losses(clips, batch)
             weights = batch.weights.to(losses.device)
             loss = (losses * weights).sum() / weights.sum()
+            contest = lose_contests(losses, batch)
             dense = self.head.loss(merged.float(), clips)
-        total = loss + 0.5 * dense
+        total = loss + CONTEST_WEIGHT * contest.sum() / max(1, len(contest)) + 0.5 * dense
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*self.model.parameters(), *self.head.parameters()], 1.0)
         for optimizer in self.optimizers:
@@ -247,7 +214,8 @@ class Trainer:
         self.steps += 1
         self.clips += len(clips)
         self.seconds += time.monotonic() - started
-        return {**_by_question(losses.detach().float().cpu(), batch), "dense": float(dense.detach()), "rate": rate}
+        means = _by_question(losses.detach().float().cpu(), batch)
+        return {**means, "dense": float(dense.detach()), "rate": rate}
 
     def losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood of every target token, nats, and the merged vision tokens."""
@@ -257,12 +225,12 @@ class Trainer:
         language = self.model.model.language_model
         embeds = language.embed_tokens(batch.ids.to(device))
         embeds = embeds.masked_scatter(batch.video.to(device)[..., None], merged.to(embeds.dtype))
-        output = language(
-            inputs_embeds=embeds,
-            position_ids=batch.positions.to(device),
-            attention_mask=batch.mask.to(device),
-            use_cache=False,
-        ).last_hidden_state
+        plan = plan_bins(batch.owner.to(device), batch.visible.to(device), batch.prefix, batch.bin)
+        hidden = embeds
+        rotations = language.rotary_emb(hidden, batch.positions.to(device))
+        for layer in language.layers:  # the model's own forward takes no plan
+            hidden = layer(hidden, attention_mask=plan, position_embeddings=rotations)
+        output = language.norm(hidden)
         logits = self.model.lm_head(output[batch.rows.to(device), batch.columns.to(device)])
         return F.cross_entropy(logits.float(), batch.targets.to(device), reduction="none"), merged
 
@@ -316,12 +284,23 @@ class Trainer:
         return True
 
 
+def lose_contests(losses: Tensor, batch: Batch) -> Tensor:
+    """(contests,) -log of the right answer's share among its rivals, from the losses (T,) of all targets."""
+    contests, answers = batch.contests.to(losses.device), batch.answers.to(losses.device)
+    nats = losses.new_zeros(int(batch.answers[-1]) + 1).index_add(0, answers, losses)
+    scores = -nats[contests.clamp(min=0)].masked_fill(contests < 0, torch.inf)
+    return -torch.log_softmax(scores, dim=-1)[:, 0]
+
+
 def _by_question(losses: Tensor, batch: Batch) -> dict[str, float]:
+    """Nats per token of the right answers, and per contest."""
     names = {prompts.PREDICT: "next", prompts.OBSERVE: "caption"}
     sums: dict[str, list[float]] = {"next": [], "caption": [], "verify": []}
-    for loss, question in zip(losses.tolist(), batch.questions, strict=True):
-        sums[names.get(question, "verify")].append(loss)
-    return {name: sum(values) / len(values) for name, values in sums.items() if values}
+    for loss, question, weight in zip(losses.tolist(), batch.questions, batch.weights.tolist(), strict=True):
+        if weight:
+            sums[names.get(question, "verify")].append(loss)
+    means = {name: sum(values) / len(values) for name, values in sums.items() if values}
+    return {**means, "contest": float(lose_contests(losses, batch).mean())} if len(batch.contests) else means
 
 
 def evaluate(trainer: Trainer, clips: Sequence[Clip]) -> dict[str, float]:
@@ -332,7 +311,7 @@ def evaluate(trainer: Trainer, clips: Sequence[Clip]) -> dict[str, float]:
     with torch.inference_mode():
         for start in range(0, len(clips), 16):
             part = clips[start : start + 16]
-            batch = trainer.rows.build([choose_branches(clip, rng, trainer.sentences) for clip in part])
+            batch = trainer.rows.build([trainer.examiner.ask(clip, rng) for clip in part])
             losses, _ = trainer.losses(part, batch)
             for name, value in _by_question(losses.float().cpu(), batch).items():
                 totals.setdefault(name, []).append(value)

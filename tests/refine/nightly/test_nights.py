@@ -241,3 +241,13 @@ def test_an_empty_journal_is_refused_with_the_reason_and_exit_code_0(
     assert "The model stays as it is." in report.read_text() and str(report) in refused.out
     with only_one(tmp_path / "nights"):
         assert "another night is at work" in call("refine", "nightly", "--store", path).error()
+
+
+def test_a_night_may_learn_by_counterfactuals(copy_of: CopyOf) -> None:
+    config = copy_of("crpo")
+    watched = Watched(config.model_copy(update={"refine": config.refine.model_copy(update={"method": "crpo"})}))
+    diary = watched.run()
+    [record] = watched.adapters()
+    assert (diary.outcome, record.method, record.state) == ("refused", "crpo", AdapterState.REFUSED)
+    curve = [json.loads(line) for line in (watched.folder / "run" / "curve.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in curve] == [1, 2] and all("reward" in line for line in curve)

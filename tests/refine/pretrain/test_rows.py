@@ -12,10 +12,11 @@ from streamspike.core import Request, Sampling
 from streamspike.engine.layout import join_spans
 from streamspike.engine.model import LoadedModel, load_model
 from streamspike.engine.reference import ReferenceEngine
+from streamspike.refine.pretrain.bins import attend, plan_bins
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.nano import build_model, build_tokenizer, save_model
-from streamspike.refine.pretrain.rows import Branch, RowBuilder
-from streamspike.refine.pretrain.sft import Trainer
+from streamspike.refine.pretrain.rows import Branch, RowBuilder, pack
+from streamspike.refine.pretrain.sft import Trainer, lose_contests
 
 SIDE = 4
 
@@ -46,7 +47,9 @@ def test_a_branch_has_the_tokens_and_positions_of_the_engine(
     served = join_spans([prefix, question, answer])
     whole = len(nano.layout.prefix(SIDE, SIDE, [0.25 + k for k in range(9)]))
     # The blocks the branch does not see stand between the ones it sees and its own text.
-    seen = np.r_[0 : len(prefix), whole : batch.ids.shape[1]]
+    told = np.flatnonzero(batch.owner[0].numpy() == 1)
+    seen = np.r_[0 : len(prefix), told]
+    assert told[0] == whole
     assert batch.ids[0, seen].tolist() == served.token_ids[:-1].tolist()  # the end token is only ever predicted
     assert batch.positions[:, 0, seen].tolist() == served.positions[:, :-1].tolist()
     assert batch.video[0, seen].tolist() == served.is_video[:-1].tolist()
@@ -57,18 +60,69 @@ def test_a_branch_has_the_tokens_and_positions_of_the_engine(
 def test_a_branch_sees_the_frames_up_to_its_time_and_itself_alone(rows: RowBuilder, nano: LoadedModel) -> None:
     layout = nano.layout
     branches = [Branch(2, PREDICT, "", "a car stops"), Branch(9, OBSERVE, "", "yes"), Branch(1, OBSERVE, "", "no")]
-    mask = rows.build([branches, branches[:1]]).mask[:, 0]
+    batch = rows.build([branches, branches[:1]])
+    plan = plan_bins(batch.owner, batch.visible, batch.prefix, batch.bin)
+    num_bins = (batch.ids.shape[1] - batch.prefix) // batch.bin
+    mask = plan.mask[:num_bins, 0].flatten(0, 1)  # of the first row: (bins * bin, prefix + bin)
     ends = [len(layout.prefix(SIDE, SIDE, [0.0] * n)) for n in range(10)]
-    first = ends[9]
-    for branch in branches:
+    assert plan.prefix == ends[9]
+    for k, branch in enumerate(branches, start=1):
+        told = np.flatnonzero(batch.owner[0].numpy() == k) - batch.prefix
         length = len(layout.question(0, "", branch.question)) + len(layout.answer(0, branch.answer)) - 1
-        expected = torch.zeros(length, mask.shape[2], dtype=torch.bool)
+        assert len(told) == length and told[0] // batch.bin == told[-1] // batch.bin
+        inside = told[0] % batch.bin
+        expected = torch.zeros(length, mask.shape[1], dtype=torch.bool)
         expected[:, : ends[branch.num_blocks]] = True
+        first = ends[9] + inside
         expected[:, first : first + length] = torch.ones(length, length, dtype=torch.bool).tril()
-        assert torch.equal(mask[0, first : first + length], expected)
-        first += length
-    assert torch.equal(mask[0, : ends[9], : ends[9]], torch.ones(ends[9], ends[9], dtype=torch.bool).tril())
-    assert mask.any(dim=-1).all(), "a padded token that saw nothing would make the loss undefined"
+        assert torch.equal(mask[told], expected)
+    assert plan.mask.any(dim=-1).all(), "a padded token that saw nothing would make the loss undefined"
+
+
+def test_bins_attend_as_one_mask_over_the_whole_row_would(trainer: Trainer, clips: list[Clip]) -> None:
+    rng = np.random.default_rng(0)
+    batch = trainer.rows.build([trainer.examiner.ask(clip, rng) for clip in clips])
+    order = torch.arange(batch.ids.shape[1])
+    own, causal = batch.owner, order[:, None] >= order
+    mask = (own[:, None] == 0) & (order < batch.visible[:, :, None])
+    mask |= (own[:, :, None] == own[:, None]) & (own[:, :, None] != 0) & causal
+    query, key, value = (
+        torch.randn(2, 5, len(order), 32, generator=torch.manual_seed(k), requires_grad=True) for k in range(3)
+    )
+    plan = plan_bins(own, batch.visible, batch.prefix, batch.bin)
+    real = (own >= 0)[..., None, None]
+    answers = []
+    for attention_mask in (plan, mask[:, None]):
+        mixed, _ = attend(torch.nn.Module(), query, key, value, attention_mask, scaling=0.3)
+        told = mixed * real  # padding may differ: nobody reads it
+        answers.append([told, *torch.autograd.grad(told.square().sum(), (query, key, value))])
+    for binned, whole in zip(*answers, strict=True):
+        torch.testing.assert_close(binned, whole, rtol=1e-4, atol=1e-4)
+
+
+def test_texts_lie_in_bins_one_behind_the_other() -> None:
+    lengths = [30, 40, 30, 64, 4, 20]
+    places = pack(lengths, 64)
+    assert places == [0, 64, 30, 128, 60, 104]
+
+
+def test_rivals_weigh_nothing_but_in_their_contest(rows: RowBuilder, nano: LoadedModel) -> None:
+    branches = [
+        Branch(1, PREDICT, "", "yes"),
+        Branch(2, OBSERVE, "", "a car stops", rivals=("no", "yes")),
+        Branch(3, OBSERVE, "", "no", rivals=("yes",)),
+    ]
+    batch = rows.build([branches, branches])
+    assert batch.contests.tolist() == [[1, 2, 3], [4, 5, -1], [7, 8, 9], [10, 11, -1]]
+    weights = {number: set(batch.weights[batch.answers == number].tolist()) for number in range(6)}
+    assert weights == {0: {1.0}, 1: {1.0}, 2: {0.0}, 3: {0.0}, 4: {1.0}, 5: {0.0}}
+    losses = torch.rand(len(batch.targets), generator=torch.manual_seed(0)).double()
+    nats = [float(losses[batch.answers == number].sum()) for number in range(12)]
+    expected = []
+    for right, *others in ((1, 2, 3), (4, 5), (7, 8, 9), (10, 11)):
+        total = sum(np.exp(-nats[number]) for number in (right, *others))
+        expected.append(nats[right] + np.log(total))
+    assert lose_contests(losses, batch).tolist() == pytest.approx(expected)
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,64 +14,13 @@ import pytest
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-from streamspike.belief.prompts import NO, OBSERVE, PREDICT, YES
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
 from streamspike.refine.pretrain import sft
 from streamspike.refine.pretrain.clips import Clip
-from streamspike.refine.pretrain.rows import Branch
-from streamspike.refine.pretrain.sft import Pretraining, Trainer, choose_branches, evaluate, pretrain
+from streamspike.refine.pretrain.sft import Pretraining, Trainer, evaluate, pretrain
 from tests.support.checkpoints import save_checkpoint
-
-SCRIPTED = 4
-TABLE = (("nothing changes", 0.7), ("a car passes", 0.29), ("the fence falls over", 0.01))
-
-
-def make_told_clip(clip: Clip, *scripted: int) -> Clip:
-    """The same pictures, with a table of futures that is known to the test."""
-    sentences = ["nothing changes"] * 9
-    for index in scripted:
-        sentences[index] = "the fence falls over"
-    return replace(clip, sentences=tuple(sentences), alternatives=(TABLE,) * 9, scripted=scripted)
-
-
-def ask_often(clip: Clip, times: int = 1500) -> Iterator[Branch]:
-    rng = np.random.default_rng(0)
-    for _ in range(times):
-        yield from choose_branches(clip, rng, ["a dog runs"])
-
-
-def test_what_to_expect_is_drawn_from_the_truth_and_not_from_the_script(clips: list[Clip]) -> None:
-    expected = [b for b in ask_often(make_told_clip(clips[0], SCRIPTED)) if b.question == PREDICT]
-    counts = Counter(branch.answer for branch in expected if branch.num_blocks == SCRIPTED)
-    total = counts.total()
-    assert total > 500
-    for text, probability in TABLE:
-        error = 4 * (probability * (1 - probability) / total) ** 0.5
-        assert counts[text] / total == pytest.approx(probability, abs=error)
-    assert {branch.num_blocks for branch in expected} == set(range(1, 9)), (
-        "the first segment has no past to expect from"
-    )
-
-
-def test_what_was_seen_is_told_as_it_was_surprises_always(clips: list[Clip]) -> None:
-    clip = make_told_clip(clips[0], SCRIPTED)
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        seen = [b for b in choose_branches(clip, rng, ["a dog runs"]) if b.question == OBSERVE]
-        assert SCRIPTED + 1 in [branch.num_blocks for branch in seen]
-        assert all(branch.answer == clip.sentences[branch.num_blocks - 1] for branch in seen)
-
-
-def test_statements_to_verify_are_true_half_the_time_and_answered_rightly(clips: list[Clip]) -> None:
-    clip = make_told_clip(clips[0], SCRIPTED)
-    asked = [branch for branch in ask_often(clip, 600) if branch.question not in (PREDICT, OBSERVE)]
-    answers = Counter(branch.answer for branch in asked)
-    assert len(asked) == 600 and answers[YES] / 600 == pytest.approx(0.5, abs=0.1)
-    for branch in asked:
-        is_true = clip.sentences[branch.num_blocks - 1] in branch.question
-        assert branch.answer == (YES if is_true else NO)
 
 
 def state_of(trainer: Trainer) -> dict[str, Any]:
@@ -93,7 +41,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path
 ) -> None:
     first = trainer.step(clips)
-    assert all(np.isfinite(list(first.values()))) and {"next", "caption", "verify", "dense", "rate"} <= set(first)
+    assert all(np.isfinite(list(first.values()))) and {"next", "caption", "verify", "contest", "dense", "rate"} <= set(
+        first
+    )
     trainer.save(tmp_path)
     resumed = Trainer(trainer.settings, sentences)
     assert not resumed.load(tmp_path / "nothing")
