@@ -120,7 +120,7 @@ def load_bare(settings: Config) -> LoadedModel:
     """The model without the adapter it serves with, on the GPU of this process if there are several."""
     from streamspike.engine.model import choose_device, load_model
 
-    process = os.environ.get("LOCAL_RANK")  # set by accelerate launch and torchrun
+    process = os.environ.get("LOCAL_RANK")  # set by torchrun and accelerate launch
     gpu = {"device": f"cuda:{process}"} if process and settings.model.device in ("auto", "cuda") else {}
     if gpu and choose_device("auto").type == "cpu":
         gpu = {}
@@ -162,16 +162,22 @@ def run(
     from streamspike.progress import show_progress
     from streamspike.refine.training import train
 
+    speaks = os.environ.get("RANK", "0") == "0"  # of several processes one
     with show_progress("refining", 100.0, "%") as progress:
 
         def report(share: float, line: Mapping[str, Any], words: str) -> None:
+            if not speaks:
+                return
             names = [*shown, *(name for name in line if name.startswith("held_out_"))]
             values = "  ".join(f"{name} {line[name]:.3f}" for name in names if name in line)
             progress(100 * share, f"step {line['step']}  {values}  {words}")
 
         card = {"name": re.sub(r"[^A-Za-z0-9._-]", "-", out.name) or learner.method, "parent": parent}
         adapter = train(learner, how, out, report, evaluate=evaluate, evaluate_every=every, card=card)
-    typer.echo(f"the adapter is in {adapter}; is it better? streamspike refine evaluate; curve: {out / 'curve.jsonl'}")
+    if speaks:
+        typer.echo(
+            f"the adapter is in {adapter}; is it better? streamspike refine evaluate; curve: {out / 'curve.jsonl'}"
+        )
 
 
 def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Config]) -> None:
@@ -245,7 +251,7 @@ def add_training_commands(refine_app: typer.Typer, configure: Callable[..., Conf
 
         streamspike refine spike-rl night --out runs/paper --per trajectory --normalise sum --rewards encoder
 
-        Several GPUs: accelerate launch $(which streamspike) refine spike-rl night --out runs/rl
+        Several GPUs: torchrun --nproc-per-node gpu $(which streamspike) refine spike-rl night --out runs/rl
         """
         from streamspike.refine.grpo import GrpoLearner, GrpoSettings
         from streamspike.refine.recipes import RECIPES

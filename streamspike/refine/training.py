@@ -4,7 +4,7 @@ A method is a `Learner`: it makes losses of item 0, 1, 2 ... and hands each over
 is bounded by one of them. What it does may depend on the number of the item and on the weights, on nothing else: then
 a run that was killed and continued gives the very same weights as one that was not (on a CPU bit by bit).
 
-With several processes (`accelerate launch`, torchrun) each learns from items of its own, and gradients are averaged.
+With several processes (torchrun, `accelerate launch`) each learns from items of its own, and gradients are averaged.
 The model is not wrapped: adapters are small, and a wrapper would have to be told about rows. On a GPU the model is
 bfloat16 as it is loaded, and the adapter float32; there is no autocast, because the engine that serves has none.
 """
@@ -188,6 +188,8 @@ def _step(
     rate: float,
 ) -> tuple[dict[str, float], str]:
     """One step; means over its items, and an example of the first."""
+    from accelerate.utils import gather_object
+
     parameters = learner.policy.parameters()
     for group in optimizer.param_groups:
         group["lr"] = rate
@@ -213,8 +215,12 @@ def _step(
     if not math.isfinite(norm + loss):
         raise EngineError(f"step {step + 1} of {learner.method}: the loss is not finite; try a lower learning rate")
     optimizer.step()
-    names = dict.fromkeys(name for item in learnt for name in item.values)
-    values = {name: _mean([item.values[name] for item in learnt if name in item.values]) for name in names}
+    lessons: list[Mapping[str, float]] = [item.values for item in learnt]
+    if accelerator.num_processes > 1:
+        lessons = gather_object(lessons)
+        loss = _agree(accelerator, loss)
+    names = dict.fromkeys(name for values in lessons for name in values)
+    values = {name: _mean([values[name] for values in lessons if name in values]) for name in names}
     return {"loss": loss, "gradient": norm, **values}, learnt[0].words
 
 
