@@ -127,6 +127,9 @@ class BeliefConfig(Section):
     doubt: Annotated[
         float, Field(ge=0, le=0.1, description="added to each probability: nothing is held for rarer than this")
     ] = 0.001
+    experience: Annotated[
+        float, Field(ge=0, le=100, description="weight in the prior of how often the camera showed it; 0: none")
+    ] = 1.0
     mode: Annotated[
         Literal["paper", "steady"], Field(description="paper: new hypotheses for every segment; steady: by rule")
     ] = "paper"

@@ -43,6 +43,14 @@ class Scorer(Protocol):
         """The segment is seen but not scored."""
         ...
 
+    def export(self) -> Mapping[str, object] | None:
+        """What is usual of this camera, for the next start; None where nothing is learned of it."""
+        ...
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Continue from an `export`; that of another scorer says nothing here and is passed over. Raises ValueError."""
+        ...
+
 
 class RatedScorer:
     """A `Scorer` without hypotheses; `score` is that of the last segment in its own unit."""
@@ -94,11 +102,9 @@ class RatedScorer:
         self._rate(segment, NOTHING_ASKED)
 
     def export(self) -> dict[str, object] | None:
-        """What is usual of this camera, for the next start; None for a score that is in nats by its nature."""
         return None if self._rarity is None else {"scorer": self._name, "scores": self._rarity.export()}
 
     def restore(self, state: Mapping[str, object]) -> None:
-        """Continue from an `export`; that of another scorer says nothing here and is passed over. Raises ValueError."""
         if self._rarity is not None and state.get("scorer") == self._name:
             self._rarity.restore(state.get("scores"))
 

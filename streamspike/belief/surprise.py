@@ -12,6 +12,8 @@ Beliefs are not taken to their last digit: `doubt` is added to each probability 
 Berliner, Annals of Statistics 14(2), 1986; ours, the presets as published have none). A small model
 gives 1 in 10,000 to what it then says it saw, and that once in a hundred segments; without doubt it is those sentences,
 and not what is truly rare, that take up a budget of alerts (docs/surprise.md). So surprise ends near -ln(doubt).
+
+The prior knows the camera too: `experience` is the weight of how often it showed each hypothesis (`experience.py`).
 """
 
 from __future__ import annotations
@@ -68,6 +70,22 @@ def contaminate(belief: LogBelief, doubt: float) -> LogBelief:
     return np.asarray(np.logaddexp(belief, math.log(doubt)) - math.log1p(len(belief) * doubt), dtype=np.float64)
 
 
+def recall(belief: LogBelief, frequencies: ArrayLike, weight: float) -> LogBelief:
+    """The mixture, in proportion to p + weight * f, of a belief p and how often each hypothesis came true before, f.
+
+    Args:
+        frequencies: (N,) in [0, 1].
+    """
+    often = np.asarray(frequencies, dtype=np.float64)
+    if often.shape != belief.shape:
+        raise ValueError(f"one frequency per hypothesis: {often.shape = }, {belief.shape = }")
+    if weight == 0.0 or not often.any():
+        return belief
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp(belief, np.log(weight * often))
+    return np.asarray(mixed - math.log1p(weight * float(often.sum())), dtype=np.float64)
+
+
 def kl_nats(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     """KL(posterior || prior), clamped at 0: rounding may leave -1e-17 where beliefs are equal."""
     return max(0.0, float(np.sum(np.exp(log_posterior) * (log_posterior - log_prior))))
@@ -80,10 +98,13 @@ def jensen_shannon(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     return min(1.0, nats / math.log(2.0))
 
 
-def measure(assessment: Assessment, config: BeliefConfig) -> Measure:
+def measure(assessment: Assessment, config: BeliefConfig, frequencies: Sequence[float] = ()) -> Measure:
     """Prior, posterior and the distance between them, as the config defines beliefs.
 
     Without hypotheses (the first segment of an epoch) there is no belief to move: empty, and a surprise of 0.
+
+    Args:
+        frequencies: how often the camera showed each hypothesis; empty where nobody counted.
 
     Raises:
         ValueError: a score is not finite, or `verify` is asked of an assessment without likelihoods.
@@ -92,6 +113,8 @@ def measure(assessment: Assessment, config: BeliefConfig) -> Measure:
     if not scores:
         return Measure((), (), 0.0, 0.0)
     log_prior = log_softmax(_normalised(scores, [s.log_prior for s in scores], config), config.tau)
+    if frequencies:
+        log_prior = recall(log_prior, frequencies, config.experience)
     if config.posterior == "verify":
         log_posterior = bayes_posterior(log_prior, [_likelihood(s) for s in scores])
     else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streamspike.belief.experience import Experience
 from streamspike.belief.hypotheses import HypothesisCache
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
@@ -24,8 +26,8 @@ class _Seen:
 class BeliefTracker:
     """Turns segments into requests, and assessments into observations. Not thread-safe: one owner per camera.
 
-    For each segment, `request` and then `observe`, or `skip` when nobody could answer. Everything is forgotten at a new
-    epoch, the memory too: nobody knows how long the camera was away, and the same file gives the same numbers again.
+    For each segment, `request` and then `observe`, or `skip` when nobody could answer. Window and memory are forgotten
+    at a new epoch: nobody knows how long the camera was away. What it has shown so far is not (`experience.py`).
     """
 
     def __init__(self, camera_id: str, config: BeliefConfig, model_name: str, seed: int) -> None:
@@ -42,6 +44,7 @@ class BeliefTracker:
         self._window: deque[_Seen] = deque()
         self._summary = Summary(config.summary_words)
         self._cache = HypothesisCache(config)
+        self._experience = Experience()
         self._sampling = Sampling(
             num_hypotheses=config.num_hypotheses,
             max_hypothesis_tokens=config.max_hypothesis_tokens,
@@ -76,7 +79,8 @@ class BeliefTracker:
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
         """Update the belief with the engine's answer to `request(segment)`; the segment enters the window."""
         self._enter(segment.epoch)
-        measured = measure(assessment, self._config)
+        often = self._experience.frequencies(score.text for score in assessment.scores)
+        measured = measure(assessment, self._config, often)
         observation = Observation(
             camera_id=self._camera_id,
             epoch=segment.epoch,
@@ -98,12 +102,22 @@ class BeliefTracker:
         if assessment.scores:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
         self._remember(_Seen(_pixels(segment), assessment.caption))
+        self._experience.add(assessment.caption)
         return observation
 
     def skip(self, segment: Segment) -> None:
         """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
         self._enter(segment.epoch)
         self._remember(_Seen(_pixels(segment), caption=""))
+
+    def export(self) -> dict[str, object]:
+        """What this camera has shown, for the next start."""
+        return {"scorer": "surprise", **self._experience.export()}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Continue from an `export`; that of another scorer says nothing here and is passed over. Raises ValueError."""
+        if state.get("scorer") == "surprise":
+            self._experience.restore(state)
 
     def _enter(self, epoch: int) -> None:
         if epoch == self._epoch:

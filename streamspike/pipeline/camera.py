@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from streamspike.belief.events import EventTracker
-from streamspike.belief.scorers import NOTHING_ASKED, RatedScorer, Scorer, make_scorer
+from streamspike.belief.scorers import NOTHING_ASKED, Scorer, make_scorer
 from streamspike.clock import Clock
 from streamspike.config import MODEL_SCORERS, CameraConfig, Config
 from streamspike.core import CameraState, Event, EventPhase, Frame, Keyframe, Observation, Segment, Sink
@@ -140,14 +140,13 @@ class CameraPipeline:
         """
         self._retuned = config, camera
 
-    def export_usual(self) -> tuple[dict[str, object] | None, dict[str, object] | None]:
+    def export_usual(self) -> tuple[Mapping[str, object] | None, Mapping[str, object] | None]:
         """For `restore_usual` after a restart, beside the state of the threshold: the scorer's, and the fallback's."""
-        own = self._scorer.export() if isinstance(self._scorer, RatedScorer) else None
-        return own, None if self._fallback is None else self._fallback.export()
+        return self._scorer.export(), None if self._fallback is None else self._fallback.export()
 
     def restore_usual(self, own: Mapping[str, object] | None, fallback: Mapping[str, object] | None) -> None:
         """Continue from an `export_usual`, before `run`. Raises ValueError: it is none."""
-        if own is not None and isinstance(self._scorer, RatedScorer):
+        if own is not None:
             self._scorer.restore(own)
         if fallback is not None and self._fallback is not None:
             self._fallback.restore(fallback)
@@ -385,7 +384,10 @@ class CameraPipeline:
             self._fallback.events = _retuned(self._fallback.events, self._config, self._camera)
         self.control.renew()
         if self._config.belief != before.belief:
+            usual = self._scorer.export()
             self._scorer = self._make_scorer()
+            if usual is not None:
+                self._scorer.restore(usual)
 
 
 def _retuned(tracker: EventTracker, config: Config, camera: CameraConfig) -> EventTracker:

@@ -363,6 +363,9 @@ async def test_changed_beliefs_begin_a_new_window(tmp_path: Path) -> None:
         await run.more("a", 6)
         hypotheses = [each.hypotheses for each in run.sink.observations]
         assert sum(not each for each in hypotheses) == 2, "only the first of a window has none"
+        shown, _ = run.camera("a").export_usual()
+        assert shown is not None and isinstance(shown["sentences"], dict)
+        assert sum(shown["sentences"].values()) == pytest.approx(len(hypotheses), abs=2), "none is forgotten"
 
 
 async def test_what_needs_a_restart_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -30,6 +30,7 @@ PAPER: Mapping[str, Any] = {
     "top_p_spread": 0.05,
     "tau": 1.0,
     "doubt": 0.0,
+    "experience": 0.0,
     "mode": "paper",
     "summary_words": 200,
 }
