@@ -6,7 +6,9 @@ and gradients equal those of TRL's DPOTrainer (tested). Both answers stand in on
 TRL trains text only where a row has a video, and would encode the prefix twice.
 
 In addition, `anchor` times the mean negative log-likelihood of the preferred answer, as RPO has it (Liu et al. 2024):
-without it both answers may become less likely, the dispreferred one more so.
+without it both answers may become less likely, the dispreferred one more so. And `hold` times the KL of the reference
+to the policy, per token, over answers to another question that shall stay as it is (ours): a small model that learns to
+judge statements forgets how to make them.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streamspike.belief.prompts import OBSERVE
 from streamspike.errors import ConfigError, DatasetError
 from streamspike.refine.examples import ExampleSource
 from streamspike.refine.packed import Asked, Features, LessonRow, PackedRows, portions
@@ -39,6 +42,8 @@ class Preference:
     preferred: str
     dispreferred: str
     summary: str = ""
+    held: tuple[str, ...] = ()
+    """What the reference may say to OBSERVE here; how likely that is shall not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,16 @@ class DpoSettings:
     """How dearly it is paid to leave the reference; the larger, the nearer."""
     anchor: float = 0.0
     """Weight of the likelihood of preferred answers, per token."""
+    hold: float = 0.0
+    """Weight of the KL over held answers."""
     pairs: int = 8
     """In an item of the loop."""
     rows_per_pass: int = 8
     """Pairs in one forward and backward."""
 
     def __post_init__(self) -> None:
-        if self.beta <= 0 or self.anchor < 0 or min(self.pairs, self.rows_per_pass) < 1:
-            raise ConfigError(f"beta is positive, the anchor not negative, counts are 1 or more: {self}")
+        if self.beta <= 0 or min(self.anchor, self.hold) < 0 or min(self.pairs, self.rows_per_pass) < 1:
+            raise ConfigError(f"beta is positive, anchor and hold not negative, counts are 1 or more: {self}")
 
 
 def dpo_margins(log_probs: Tensor, reference: Tensor) -> Tensor:
@@ -123,13 +130,15 @@ class DpoLearner:
             for part in portions(rows, settings.rows_per_pass):
                 packed = PackedRows(self.policy.loaded, part, known)
                 with torch.no_grad(), self.policy.reference():
-                    reference = sum_pairs(packed, packed.log_probs())
-                tokens = packed.log_probs()
-                log_probs = sum_pairs(packed, tokens)
+                    before = packed.log_probs()
+                now = packed.log_probs()
+                reference, log_probs = sum_pairs(packed, before), sum_pairs(packed, now)
                 losses = dpo_losses(log_probs, reference, settings.beta)
                 if settings.anchor:
-                    counts = torch.tensor(packed.lengths[::2], device=tokens.device)
-                    losses = losses - settings.anchor * log_probs[:, 0] / counts
+                    counts = [len(row[0][0]) for row in packed.split(now)]
+                    losses = losses - settings.anchor * log_probs[:, 0] / torch.tensor(counts, device=now.device)
+                if settings.hold:
+                    losses = losses + settings.hold * held_kl(packed, now, before)
                 backward(losses.sum() / len(rows))
                 margins += dpo_margins(log_probs, reference).tolist()
                 preferred += (log_probs - reference)[:, 0].tolist()
@@ -144,11 +153,23 @@ class DpoLearner:
         example = self._examples[preference.example]
         window = example.segments[preference.start : preference.start + preference.num_segments]
         answers = (preference.preferred, preference.dispreferred)
-        asked = Asked(preference.num_segments, preference.summary, preference.question, answers)
-        return LessonRow(tuple(window), (asked,), example.segment_seconds)
+        asked = [Asked(preference.num_segments, preference.summary, preference.question, answers)]
+        if self._settings.hold and preference.held:
+            asked.append(Asked(preference.num_segments, preference.summary, OBSERVE, preference.held))
+        return LessonRow(tuple(window), tuple(asked), example.segment_seconds)
 
 
 def sum_pairs(packed: PackedRows, values: Tensor) -> Tensor:
-    """Log-probabilities of tokens as those of whole answers, (num_pairs, 2); every question has two answers."""
-    answers = [tokens.sum() for row in packed.split(values) for asked in row for tokens in asked]
+    """Log-probabilities of tokens as those of whole answers, (num_pairs, 2): to the first question of each row."""
+    answers = [tokens.sum() for row in packed.split(values) for tokens in row[0]]
     return torch.stack(answers).view(-1, 2)
+
+
+def held_kl(packed: PackedRows, log_probs: Tensor, reference: Tensor) -> Tensor:
+    """KL(reference || policy) per token over the held answers, (num_pairs,), nats; 0 where there are none.
+
+    Estimated from answers of the reference as r - 1 - log r, r the ratio of policy to reference: never negative.
+    """
+    change = log_probs - reference
+    rows = packed.split(torch.expm1(change) - change)
+    return torch.stack([torch.cat(held[0]).mean() if held else change.new_zeros(()) for _, *held in rows])

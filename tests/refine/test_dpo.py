@@ -13,12 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from streamspike.belief.prompts import OBSERVE
 from streamspike.engine.forward import Row, encode_segments, project, run_rows
 from streamspike.engine.layout import block_seconds, join_spans
 from streamspike.engine.model import LoadedModel
 from streamspike.errors import ConfigError, DatasetError
-from streamspike.refine.dpo import DpoLearner, DpoSettings, Preference
+from streamspike.refine.dpo import DpoLearner, DpoSettings, Preference, held_kl
 from streamspike.refine.examples import Example
+from streamspike.refine.packed import Asked, LessonRow, PackedRows, answer_log_probs
 from streamspike.refine.policy import AdapterSettings, Policy
 from streamspike.refine.training import TrainSettings, train
 from tests.refine.test_rollout import make_example
@@ -174,6 +176,46 @@ def test_what_is_preferred_becomes_likelier_than_what_is_not(nano: LoadedModel, 
     assert lines[-1]["margin_nats"] > 1
     if anchor:
         assert lines[-1]["preferred_nats"] > 0.5, "its own likelihood grows, not only the distance"
+
+
+@pytest.mark.parametrize("hold", [0.0, 10.0])
+def test_what_is_held_stays_while_preferences_are_learned(nano: LoadedModel, tmp_path: Path, hold: float) -> None:
+    held = ("a person falls", "a car drives away fast", "nobody is there")
+    examples: Any = [make_example(0)]
+    preference = Preference(
+        0, 0, 2, "Is this what just happened: a dog runs? Answer yes or no.", "no", "yes", held=held
+    )
+    policy = Policy(nano, AdapterSettings(rank=2, alpha=4))
+    learner = DpoLearner(policy, examples, [preference], DpoSettings(beta=BETA, hold=hold, pairs=1), seed=1)
+    row = LessonRow(tuple(examples[0].segments[:2]), (Asked(2, "", OBSERVE, held),), examples[0].segment_seconds)
+
+    def held_nats() -> Tensor:
+        with torch.no_grad():
+            [[answers]] = answer_log_probs(nano, [row])
+        return torch.stack([tokens.sum() for tokens in answers])
+
+    before = held_nats()
+    lines: list[dict[str, Any]] = []
+    settings = TrainSettings(steps=12, learning_rate=5e-3, save_every=12)
+    assert train(learner, settings, tmp_path, lambda _, line, __: lines.append(dict(line)))
+    change = float((held_nats() - before).abs().max())
+    assert lines[-1]["margin_nats"] > 0.5
+    assert change < 0.2 if hold else change > 0.4
+
+
+def test_the_price_of_held_answers_is_a_divergence(nano: LoadedModel) -> None:
+    example = make_example(0)
+    pair = Asked(2, "", OBSERVE, ("yes", "no"))
+    held = Asked(2, "", OBSERVE, ("a person falls",))
+    rows = [LessonRow(tuple(example.segments[:2]), asked) for asked in ((pair, held), (pair,))]
+    packed = PackedRows(nano, rows)
+    with torch.no_grad():
+        reference = packed.log_probs()
+    assert held_kl(packed, reference, reference).tolist() == [0.0, 0.0]
+    change = torch.linspace(-1, 1, len(reference))
+    of_held = [answer for [_, *others] in packed.split(change) for [answer] in others]
+    expected = float(torch.cat(of_held).apply_(lambda d: math.exp(d) - 1 - d).mean())
+    assert held_kl(packed, reference + change, reference).tolist() == pytest.approx([expected, 0.0], rel=1e-4)
 
 
 def test_nothing_to_prefer_is_an_error(nano: LoadedModel) -> None:

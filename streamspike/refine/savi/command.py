@@ -49,6 +49,9 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         epochs: Annotated[float, typer.Option(min=0.01, help="How often each pair is learned from.")] = 1.0,
         beta: Annotated[float, typer.Option(min=1e-6, help="How dearly it is paid to leave the model as it is.")] = 0.1,
         anchor: Annotated[float, typer.Option(min=0, help="Weight of the likelihood of preferred answers.")] = 0.0,
+        hold: Annotated[
+            float, typer.Option(min=0, help="Weight of the KL over what it says of happenings, which shall stay.")
+        ] = 0.0,
         learning_rate: RateOption = None,
         batch: Annotated[int, typer.Option(min=1, help="Pairs per step, of each process.")] = 8,
         dialogue: Annotated[
@@ -101,7 +104,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
                 make_dialogue(policy, dialogue, window, statements),
                 data.train,
                 SaviSettings(iterations, clips, min_gain, epochs, seed),
-                DpoSettings(beta, anchor, batch),
+                DpoSettings(beta, anchor, hold, batch),
                 TrainSettings(
                     steps=1,
                     learning_rate=learning_rate or RECIPES["savi"].rate(policy.loaded),

@@ -17,7 +17,10 @@ from typing import Literal, Protocol
 from streamspike.belief.hypotheses import readable, sentence_key
 from streamspike.refine.dpo import Preference
 from streamspike.refine.examples import Example
+from streamspike.refine.savi.nearby import nearby_sentences
 
+MAX_HELD = 4
+"""The statement in question, which the model said or nearly said, and some that differ from it in one thing."""
 Verdict = Literal["kept", "confirmed", "same", "unclear", "unreadable"]
 VERDICTS: tuple[Verdict, ...] = ("kept", "confirmed", "same", "unclear", "unreadable")
 """kept: a pair; confirmed: a pair too, as of two possible answers the critique clearly supports the first one given;
@@ -97,7 +100,10 @@ class Exchange:
         question, worse = self.question, self.first
         if self.verdict == "confirmed":
             (worse,) = (choice for choice in question.choices if choice != self.first)
-        return Preference(self.example, question.start, question.num_segments, question.text, self.revised, worse)
+        held = (question.about, *nearby_sentences(question.about))[:MAX_HELD] if question.kind == "statement" else ()
+        return Preference(
+            self.example, question.start, question.num_segments, question.text, self.revised, worse, held=held
+        )
 
 
 def converse(dialogue: Dialogue, number: int, example: Example, min_gain_nats: float, seed: int) -> list[Exchange]:
