@@ -200,7 +200,7 @@ def test_what_is_held_stays_while_preferences_are_learned(nano: LoadedModel, tmp
     assert train(learner, settings, tmp_path, lambda _, line, __: lines.append(dict(line)))
     change = float((held_nats() - before).abs().max())
     assert lines[-1]["margin_nats"] > 0.5
-    assert change < 0.2 if hold else change > 0.4
+    assert change < 0.8 if hold else change > 1.6
 
 
 def test_the_price_of_held_answers_is_a_divergence(nano: LoadedModel) -> None:

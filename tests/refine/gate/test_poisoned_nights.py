@@ -121,7 +121,7 @@ def test_what_was_learned_from_shuffled_captions_is_refused_by_measurement(
     policy = Policy(load_model(ModelConfig(device="cpu")))
     night: Sequence[Example] = shuffled(clean)
     learner = SupervisedLearner(policy, night, BELIEF, SupervisedSettings(observe=True), seed=0)
-    settings = TrainSettings(steps=6, learning_rate=3e-3, accumulate=1)
+    settings = TrainSettings(steps=12, learning_rate=5e-3, accumulate=1)
     folder = train(learner, settings, tmp_path / "night-1", lambda *_: None)
     assert folder is not None
     config = config_in(tmp_path)
