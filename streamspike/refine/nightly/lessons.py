@@ -77,7 +77,7 @@ def _learner(diary: Diary, policy: Policy, clips: StoredExamples, belief: Belief
         from streamspike.refine.crpo.footage import FootageItems
         from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
 
-        # Nobody knows the answers: what the model says most of a clip and its branch together is taken for the truth.
+        # Nobody knows the answers: what the model finds likeliest of a clip before the night is taken for the truth.
         asked = CrpoSettings(labels="majority", style=style_of(policy.loaded), seed=diary.seed)
         items = FootageItems(clips, clips.captions(), diary.seed, DYNAMIC_SHARE)
         return CrpoLearner(policy, items, asked, {"data_hash": clips.data_hash, "dynamic_share": DYNAMIC_SHARE})
