@@ -54,8 +54,8 @@ class DpoSettings:
     """How dearly it is paid to leave the reference; the larger, the nearer."""
     anchor: float = 0.0
     """Weight of the likelihood of preferred answers, per token."""
-    hold: float = 0.0
-    """Weight of the KL over held answers."""
+    hold: float = 3.0
+    """Weight of the KL over held answers, where there are any."""
     pairs: int = 8
     """In an item of the loop."""
     rows_per_pass: int = 8

@@ -51,7 +51,7 @@ def add_savi_command(refine_app: typer.Typer, configure: Callable[..., Config]) 
         anchor: Annotated[float, typer.Option(min=0, help="Weight of the likelihood of preferred answers.")] = 0.0,
         hold: Annotated[
             float, typer.Option(min=0, help="Weight of the KL over what it says of happenings, which shall stay.")
-        ] = 0.0,
+        ] = 3.0,
         learning_rate: RateOption = None,
         batch: Annotated[int, typer.Option(min=1, help="Pairs per step, of each process.")] = 8,
         dialogue: Annotated[
