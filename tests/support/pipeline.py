@@ -140,3 +140,10 @@ def wait_in_thread(condition: Callable[[], bool], timeout_seconds: float = 20.0)
     while not condition():
         assert time.monotonic() < give_up, "what the camera waits for does not happen"
         time.sleep(0.001)
+
+
+def shown_by(camera: camera_module.CameraPipeline) -> float:
+    """How many segments the experience of a camera counts."""
+    own, _ = camera.export_usual()
+    assert own is not None and isinstance(own["sentences"], dict)
+    return float(sum(own["sentences"].values()))

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 TRAINED_SHARE = 0.7
 """Of the night's hours; before it the dataset is made, and the monitor may want the machine in between."""
-DYNAMIC_SHARE = 0.75
-"""Of CRPO's questions, as its own command has them."""
 SAVE_EVERY = 5
 """Steps from one checkpoint to the next: a night may be killed at any time."""
 
@@ -76,11 +74,13 @@ def _learner(diary: Diary, policy: Policy, clips: StoredExamples, belief: Belief
         from streamspike.refine.crpo.asking import style_of
         from streamspike.refine.crpo.footage import FootageItems
         from streamspike.refine.crpo.learner import CrpoLearner, CrpoSettings
+        from streamspike.refine.crpo.scenes import ItemSettings
 
         # Nobody knows the answers: what the model finds likeliest of a clip before the night is taken for the truth.
         asked = CrpoSettings(labels="majority", style=style_of(policy.loaded), seed=diary.seed)
-        items = FootageItems(clips, clips.captions(), diary.seed, DYNAMIC_SHARE)
-        return CrpoLearner(policy, items, asked, {"data_hash": clips.data_hash, "dynamic_share": DYNAMIC_SHARE})
+        share = ItemSettings().dynamic_share
+        items = FootageItems(clips, clips.captions(), diary.seed, share)
+        return CrpoLearner(policy, items, asked, {"data_hash": clips.data_hash, "dynamic_share": share})
     from streamspike.refine.grpo import GrpoLearner, GrpoSettings
     from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
     from streamspike.refine.rewards.similarity import choose_similarity

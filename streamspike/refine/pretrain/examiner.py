@@ -55,7 +55,8 @@ class Examiner:
         truth = clip.sentences[t]
         true = bool(rng.random() < 0.5)
         question = prompts.render_verify(truth if true else self._falsehood(clip, t, rng))
-        branches.append(Branch(t + 1, question, "", prompts.YES if true else prompts.NO, VERIFY_WEIGHT))
+        summary = clip.summary if rng.random() < OBSERVED_RECALL else ""
+        branches.append(Branch(t + 1, question, summary, prompts.YES if true else prompts.NO, VERIFY_WEIGHT))
         return branches
 
     def _rivals(self, clip: Clip, t: int, rng: np.random.Generator) -> tuple[str, ...]:
