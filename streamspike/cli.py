@@ -244,6 +244,7 @@ def score(
                 "start_seconds": round(observation.start_seconds, 6),
                 "end_seconds": round(observation.end_seconds, 6),
                 "surprise_nats": observation.surprise_nats,
+                "change_nats": observation.change_nats,
                 "hypotheses": observation.hypotheses,
                 "prior": observation.prior,
                 "posterior": observation.posterior,

@@ -130,6 +130,9 @@ class BeliefConfig(Section):
     experience: Annotated[
         float, Field(ge=0, le=100, description="weight in the prior of how often the camera showed it; 0: none")
     ] = 1.0
+    change: Annotated[
+        float, Field(ge=0, le=10, description="weight of how much more than usual the picture changes; 0: words alone")
+    ] = 0.25
     mode: Annotated[
         Literal["paper", "steady"], Field(description="paper: new hypotheses for every segment; steady: by rule")
     ] = "paper"

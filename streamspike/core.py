@@ -185,7 +185,7 @@ class Observation:
     """Sums to 1, same order as hypotheses."""
     posterior: tuple[float, ...]
     surprise_nats: float
-    """KL(posterior || prior), never negative."""
+    """KL(posterior || prior) and `change_nats`, never negative."""
     jensen_shannon: float
     """In [0, 1] (base 2)."""
     caption: str
@@ -199,6 +199,8 @@ class Observation:
     threshold_nats: float = 0.0
     """What the surprise was compared with."""
     kind: EventKind = EventKind.SURPRISE
+    change_nats: float = 0.0
+    """The part of the surprise that comes from how much the picture changed, whatever happened in it."""
 
 
 class EventPhase(StrEnum):

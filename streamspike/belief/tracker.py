@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streamspike.belief.change import Change
 from streamspike.belief.experience import Experience
 from streamspike.belief.hypotheses import HypothesisCache
 from streamspike.belief.summary import Summary
@@ -45,6 +46,7 @@ class BeliefTracker:
         self._summary = Summary(config.summary_words)
         self._cache = HypothesisCache(config)
         self._experience = Experience()
+        self._change = Change()
         self._sampling = Sampling(
             num_hypotheses=config.num_hypotheses,
             max_hypothesis_tokens=config.max_hypothesis_tokens,
@@ -81,6 +83,7 @@ class BeliefTracker:
         self._enter(segment.epoch)
         often = self._experience.frequencies(score.text for score in assessment.scores)
         measured = measure(assessment, self._config, often)
+        change_nats = self._change_nats(segment)
         observation = Observation(
             camera_id=self._camera_id,
             epoch=segment.epoch,
@@ -91,13 +94,14 @@ class BeliefTracker:
             hypotheses=tuple(score.text for score in assessment.scores),
             prior=measured.prior,
             posterior=measured.posterior,
-            surprise_nats=measured.surprise_nats,
+            surprise_nats=measured.surprise_nats + change_nats,
             jensen_shannon=measured.jensen_shannon,
             caption=assessment.caption,
             summary=self._summary.text,
             motion=segment.motion,
             model=assessment.model or self._model_name,
             stage_seconds=assessment.stage_seconds,
+            change_nats=change_nats,
         )
         if assessment.scores:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
@@ -108,16 +112,24 @@ class BeliefTracker:
     def skip(self, segment: Segment) -> None:
         """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
         self._enter(segment.epoch)
+        self._change_nats(segment)
         self._remember(_Seen(_pixels(segment), caption=""))
 
     def export(self) -> dict[str, object]:
         """What this camera has shown, for the next start."""
-        return {"scorer": "surprise", **self._experience.export()}
+        return {"scorer": "surprise", **self._experience.export(), "change": self._change.export()}
 
     def restore(self, state: Mapping[str, object]) -> None:
         """Continue from an `export`; that of another scorer says nothing here and is passed over. Raises ValueError."""
         if state.get("scorer") == "surprise":
             self._experience.restore(state)
+            if "change" in state:  # what an earlier version exported has none
+                self._change.restore(state["change"])
+
+    def _change_nats(self, segment: Segment) -> float:
+        """Weighted; a weight of 0 spares the work."""
+        weight = self._config.change
+        return weight * self._change.nats(segment) if weight else 0.0
 
     def _enter(self, epoch: int) -> None:
         if epoch == self._epoch:

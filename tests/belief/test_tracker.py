@@ -24,7 +24,7 @@ def make_segment(index: int, epoch: int = 0) -> Segment:
 
 
 def make_tracker(**config: object) -> BeliefTracker:
-    exact = {"doubt": 0.0, "experience": 0.0}  # what the assessments say is taken as it is
+    exact = {"doubt": 0.0, "experience": 0.0, "change": 0.0}  # what the assessments say is taken as it is
     return BeliefTracker("door", BeliefConfig.model_validate({**exact, **config}), "fake@0", seed=3)
 
 

@@ -30,7 +30,7 @@ QUICK = {
         "hardware_decode": "off",
     },
     "segment": {"seconds": 0.25, "max_queued": 3},
-    "belief": {"doubt": 0.0, "experience": 0.0},  # what fake engines say is taken as it is
+    "belief": {"doubt": 0.0, "experience": 0.0, "change": 0.0},  # what fake engines say is taken as it is
     "events": {
         "alerts_per_day": 86_400,
         "learning_seconds": 1.0,

@@ -31,6 +31,7 @@ PAPER: Mapping[str, Any] = {
     "tau": 1.0,
     "doubt": 0.0,
     "experience": 0.0,
+    "change": 0.0,
     "mode": "paper",
     "summary_words": 200,
 }

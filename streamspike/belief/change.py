@@ -1,0 +1,70 @@
+"""How much a camera's picture changes, against what is usual there: the surprise that needs no words.
+
+A belief over sentences is blind to what no sentence tells apart: in a quiet room the model says the same of noise and
+of somebody half out of the picture, and its surprise there is small and in any order. How much the picture changed is
+known beside what happened, and by the chain rule the divergences of the two add up (Cover and Thomas, "Elements of
+Information Theory", 2.5.3).
+
+The amount x is Itti and Baldi's surprise of low-level features. On fixed cameras it has a heavy tail. Taken for a
+Pareto law of index 1 above what is usual, u, the chance of as much is u / x, and minus its logarithm ln(x / u) is the
+surprise; less than usual surprises nobody. Unlike a rank it does not end at the logarithm of what was seen so far
+(`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean; old
+segments fade.
+"""
+
+from __future__ import annotations
+
+import math
+
+from streamspike.belief.baselines import make_baseline
+from streamspike.belief.experience import HALF_LIFE_SEGMENTS, PATIENCE_SEGMENTS
+from streamspike.core import Segment
+
+LEAST_NATS = 1e-3
+"""Change a place below this is no change: no camera is so quiet."""
+FADING = 2.0 ** (-1 / HALF_LIFE_SEGMENTS)
+
+
+class Change:
+    """What is usual of one camera, and how far a segment exceeds it. No clock, not thread-safe."""
+
+    def __init__(self) -> None:
+        self._amount = make_baseline("itti-baldi")
+        self._epoch: int | None = None
+        self._weight = 0.0  # of all segments seen, the newest of weight 1
+        self._mean_log = 0.0
+
+    def nats(self, segment: Segment) -> float:
+        """Surprise of how much this segment changes, never negative; it then counts for what is usual.
+
+        After n segments a camera is trusted to have shown what is usual in the proportion n / (n + PATIENCE_SEGMENTS). The
+        first segment of an epoch has nothing to be compared with: 0.0.
+        """
+        amount = self._amount.score(segment)
+        if segment.epoch != self._epoch:
+            self._epoch = segment.epoch
+            return 0.0
+        log = math.log(amount + LEAST_NATS)
+        trust = self._weight / (self._weight + PATIENCE_SEGMENTS)
+        nats = max(0.0, log - self._mean_log) * trust
+        self._weight = self._weight * FADING + 1.0
+        self._mean_log += (log - self._mean_log) / self._weight
+        return nats
+
+    def export(self) -> dict[str, float]:
+        """For the next start; see `restore`."""
+        return {"segments": round(self._weight, 3), "mean_log": round(self._mean_log, 6)}
+
+    def restore(self, state: object) -> None:
+        """Continue from an `export`.
+
+        Raises:
+            ValueError: not an export; nothing is changed.
+        """
+        match state:
+            case {"segments": int() | float() as segments, "mean_log": int() | float() as mean_log} if (
+                0.0 <= segments <= 2.0 / (1.0 - FADING) and abs(mean_log) < math.inf
+            ):
+                self._weight, self._mean_log = float(segments), float(mean_log)
+            case _:
+                raise ValueError(f"not what is usual of a camera: {state!r}")
