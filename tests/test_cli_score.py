@@ -16,7 +16,17 @@ from tests.support.checkpoints import FAMILIES, Family, save_checkpoint
 from tests.support.cli import Call, Outcome, make_call
 from tests.support.clips import rot, truncate, write_clip
 
-KEYS = ["segment", "start_seconds", "end_seconds", "surprise_nats", "hypotheses", "prior", "posterior", "caption"]
+KEYS = [
+    "segment",
+    "start_seconds",
+    "end_seconds",
+    "surprise_nats",
+    "change_nats",
+    "hypotheses",
+    "prior",
+    "posterior",
+    "caption",
+]
 SHORT = """
 segment: {seconds: 0.5}
 belief: {num_hypotheses: 3, max_hypothesis_tokens: 4, max_caption_tokens: 4, window_segments: 3}
@@ -57,7 +67,7 @@ def check_whole(lines: list[dict[str, Any]], num_segments: int, last_end: float)
     for line in lines:
         assert list(line) == KEYS
         assert len(line["hypotheses"]) == len(line["prior"]) == len(line["posterior"])
-        assert line["surprise_nats"] >= 0 and isinstance(line["caption"], str)
+        assert line["surprise_nats"] >= line["change_nats"] >= 0 and isinstance(line["caption"], str)
         if line["segment"]:
             assert len(set(line["hypotheses"])) == len(line["hypotheses"]) >= 1
             assert sum(line["prior"]) == pytest.approx(1) and sum(line["posterior"]) == pytest.approx(1)

@@ -8,8 +8,8 @@ Information Theory", 2.5.3).
 The amount x is Itti and Baldi's surprise of low-level features. On fixed cameras it has a heavy tail. Taken for a
 Pareto law of index 1 above what is usual, u, the chance of as much is u / x, and minus its logarithm ln(x / u) is the
 surprise; less than usual surprises nobody. Unlike a rank it does not end at the logarithm of what was seen so far
-(`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean; old
-segments fade.
+(`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean; old segments
+fade.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Change:
     def nats(self, segment: Segment) -> float:
         """Surprise of how much this segment changes, never negative; it then counts for what is usual.
 
-        After n segments a camera is trusted to have shown what is usual in the proportion n / (n + PATIENCE_SEGMENTS). The
-        first segment of an epoch has nothing to be compared with: 0.0.
+        After n segments a camera is trusted to have shown what is usual in the proportion n / (n + PATIENCE_SEGMENTS).
+        The first segment of an epoch has nothing to be compared with: 0.0.
         """
         amount = self._amount.score(segment)
         if segment.epoch != self._epoch:
