@@ -8,8 +8,8 @@ Information Theory", 2.5.3).
 The amount x is Itti and Baldi's surprise of low-level features. On fixed cameras it has a heavy tail. Taken for a
 Pareto law of index 1 above what is usual, u, the chance of as much is u / x, and minus its logarithm ln(x / u) is the
 surprise; less than usual surprises nobody. Unlike a rank it does not end at the logarithm of what was seen so far
-(`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean; old segments
-fade.
+(`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean of what the camera
+has shown, old segments fading, and of a minute of what any camera may show.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from streamspike.core import Segment
 
 LEAST_NATS = 1e-3
 """Change a place below this is no change: no camera is so quiet."""
+ANY_NATS = 1.0
+"""Usual of a camera of which nothing is known: about the geometric mean of real and simulated clips in which somebody
+moves (0.6 to 5.1); a quiet room at night has 0.01."""
+MOST_LOG = 20.0
+"""The logarithm of any amount is nearer to 0 than this."""
 FADING = 2.0 ** (-1 / HALF_LIFE_SEGMENTS)
 
 
@@ -32,12 +37,11 @@ class Change:
         self._amount = make_baseline("itti-baldi")
         self._epoch: int | None = None
         self._weight = 0.0  # of all segments seen, the newest of weight 1
-        self._mean_log = 0.0
+        self._sum = 0.0  # of the logarithms of their amounts, each with its weight
 
     def nats(self, segment: Segment) -> float:
         """Surprise of how much this segment changes, never negative; it then counts for what is usual.
 
-        After n segments a camera is trusted to have shown what is usual in the proportion n / (n + PATIENCE_SEGMENTS).
         The first segment of an epoch has nothing to be compared with: 0.0.
         """
         amount = self._amount.score(segment)
@@ -45,15 +49,14 @@ class Change:
             self._epoch = segment.epoch
             return 0.0
         log = math.log(amount + LEAST_NATS)
-        trust = self._weight / (self._weight + PATIENCE_SEGMENTS)
-        nats = max(0.0, log - self._mean_log) * trust
+        usual = (self._sum + PATIENCE_SEGMENTS * math.log(ANY_NATS)) / (self._weight + PATIENCE_SEGMENTS)
         self._weight = self._weight * FADING + 1.0
-        self._mean_log += (log - self._mean_log) / self._weight
-        return nats
+        self._sum = self._sum * FADING + log
+        return max(0.0, log - usual)
 
     def export(self) -> dict[str, float]:
         """For the next start; see `restore`."""
-        return {"segments": round(self._weight, 3), "mean_log": round(self._mean_log, 6)}
+        return {"segments": self._weight, "sum": self._sum}
 
     def restore(self, state: object) -> None:
         """Continue from an `export`.
@@ -62,9 +65,9 @@ class Change:
             ValueError: not an export; nothing is changed.
         """
         match state:
-            case {"segments": int() | float() as segments, "mean_log": int() | float() as mean_log} if (
-                0.0 <= segments <= 2.0 / (1.0 - FADING) and abs(mean_log) < math.inf
+            case {"segments": int() | float() as segments, "sum": int() | float() as total} if (
+                0.0 <= segments <= 1.0 / (1.0 - FADING) and abs(total) <= MOST_LOG * segments
             ):
-                self._weight, self._mean_log = float(segments), float(mean_log)
+                self._weight, self._sum = float(segments), float(total)
             case _:
                 raise ValueError(f"not what is usual of a camera: {state!r}")

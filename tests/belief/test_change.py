@@ -36,11 +36,10 @@ def test_it_is_the_logarithm_of_how_many_times_the_usual() -> None:
     logs = [math.log(amounts.score(segment) + LEAST_NATS) for segment in segments]
     camera = Change()
     nats = [camera.nats(segment) for segment in segments]
-    assert nats[0] == nats[1] == 0.0, "there is nothing to compare with"
-    for index in (40, 80):
-        known = index - 1  # the first says nothing
-        expected = max(0.0, logs[index] - sum(logs[1:index]) / known) * known / (known + PATIENCE_SEGMENTS)
-        assert nats[index] == pytest.approx(expected, rel=1e-3)
+    assert nats[0] == 0.0, "there is nothing to compare with"
+    for index in (1, 40, 80):
+        usual_log = sum(logs[1:index]) / (index - 1 + PATIENCE_SEGMENTS)  # ANY_NATS has logarithm 0
+        assert nats[index] == pytest.approx(max(0.0, logs[index] - usual_log), rel=1e-3, abs=1e-9)
     assert nats[80] > 1.0 > max(nats[:80])
 
 
@@ -86,12 +85,13 @@ def test_it_survives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
         [],
         {},
         {"segments": 3.0},
-        {"segments": "3", "mean_log": 0.0},
-        {"segments": -1.0, "mean_log": 0.0},
-        {"segments": 1e12, "mean_log": 0.0},
-        {"segments": math.nan, "mean_log": 0.0},
-        {"segments": 3.0, "mean_log": math.inf},
-        {"segments": 3.0, "mean_log": math.nan},
+        {"segments": "3", "sum": 0.0},
+        {"segments": -1.0, "sum": 0.0},
+        {"segments": 1e12, "sum": 0.0},
+        {"segments": math.nan, "sum": 0.0},
+        {"segments": 3.0, "sum": 100.0},
+        {"segments": 3.0, "sum": math.inf},
+        {"segments": 3.0, "sum": math.nan},
     ],
 )
 def test_what_is_no_export_is_refused_and_changes_nothing(state: object) -> None:
