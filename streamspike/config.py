@@ -295,7 +295,7 @@ class RefineConfig(Section):
 
     folder: Annotated[str | None, Field(description="of adapters; null: adapters, beside the store")] = None
     method: Annotated[
-        Literal["spike-rl", "supervised", "crpo"], Field(description="what `refine nightly` trains by")
+        Literal["spike-rl", "supervised", "crpo", "savi"], Field(description="what `refine nightly` trains by")
     ] = "spike-rl"
     hours: Annotated[float, Field(gt=0, le=24, description="from the beginning of a night to the end of training")] = (
         3.0

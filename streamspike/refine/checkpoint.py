@@ -99,8 +99,8 @@ def load_checkpoint(
 
 
 def delete_checkpoints(run: Path) -> None:
-    """Of a run that nobody goes on with; its curve and its adapter stay."""
-    for folder in run.glob(f"{PREFIX}*"):
+    """Of a run that nobody goes on with, and of its rounds; curves and adapters stay."""
+    for folder in list(run.rglob(f"{PREFIX}*")):
         shutil.rmtree(folder)
 
 

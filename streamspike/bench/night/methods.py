@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,7 +27,7 @@ from streamspike.refine.rewards.rewards import DEFAULT_REWARDS, Rewards
 from streamspike.refine.rewards.similarity import choose_similarity
 from streamspike.refine.rollout import RolloutSettings
 from streamspike.refine.savi.command import make_dialogue
-from streamspike.refine.savi.dialogue import converse
+from streamspike.refine.savi.pace import fit_clips
 from streamspike.refine.savi.rounds import SaviSettings, run_savi
 from streamspike.refine.supervised import SupervisedLearner, SupervisedSettings
 from streamspike.refine.training import Learner, TrainSettings, train
@@ -41,9 +39,6 @@ QUESTIONS_PER_CLIP = 4
 SAVI_ROUNDS = 2
 TALK_SHARE = 0.6
 """Of the time of SAVi, which it spends on conversations; they decide how many pairs there are to learn from."""
-PACE_CLIPS = 3
-"""Conversations by which it is known how long one takes."""
-PACE_FILE = "pace.json"
 
 Report = Callable[[float, str], None]
 """Share of the run that is done, and words."""
@@ -166,20 +161,8 @@ def _train_savi(
     card: Mapping[str, Any],
 ) -> Path:
     dialogue = make_dialogue(policy, "auto", config.belief.window_segments)
-
-    # Written down, as a run that is continued must have the same number of clips.
-    path = run / PACE_FILE
-    if not path.exists():
-        clips = len(examples)
-        if not settings.steps:
-            started = time.monotonic()
-            for number in range(PACE_CLIPS):
-                converse(dialogue, number, examples[number % len(examples)], 0.0, number)
-            seconds_of_one = (time.monotonic() - started) / PACE_CLIPS
-            clips = max(PACE_CLIPS, int(60 * settings.minutes * TALK_SHARE / SAVI_ROUNDS / seconds_of_one))
-        run.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"clips": min(clips, len(examples))}), encoding="utf-8")
-    clips = int(json.loads(path.read_text(encoding="utf-8"))["clips"])
+    minutes = 0.0 if settings.steps else settings.minutes * TALK_SHARE / SAVI_ROUNDS
+    clips = fit_clips(dialogue, examples, minutes, run)
     adapter = run_savi(
         policy,
         dialogue,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from streamspike.config import BeliefConfig, Config
 from streamspike.outputs.adapter_folder import adapters_folder
@@ -12,46 +14,65 @@ from streamspike.refine.nightly.diary import Diary
 from streamspike.refine.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from streamspike.engine.model import LoadedModel
     from streamspike.refine.dataset.reading import StoredExamples
     from streamspike.refine.policy import Policy
     from streamspike.refine.training import Learner, TrainSettings
+
+    Report = Callable[[float, str], None]
+    """Share of the training that is done, and words."""
 
 TRAINED_SHARE = 0.7
 """Of the night's hours; before it the dataset is made, and the monitor may want the machine in between."""
 SAVE_EVERY = 5
 """Steps from one checkpoint to the next: a night may be killed at any time."""
+SAVI_CLIPS, SAVI_EPOCHS = 200, 4.0
+"""SAVi talks about so many clips at most, and learns so often from what was said (docs/refine.md)."""
 
 
-def make_learner(diary: Diary, config: Config, store: Store, clips: StoredExamples) -> tuple[Learner, str]:
-    """The learner, and the name of the adapter that it starts from: the one in service, or '' for the model as it is.
+def teach(
+    diary: Diary,
+    config: Config,
+    store: Store,
+    clips: StoredExamples,
+    run: Path,
+    steps: int,
+    minutes: float,
+    report: Report,
+    should_pause: Callable[[], bool],
+) -> Path | None:
+    """Train in this folder, from where it was left, beginning with the adapter in service if there is one.
+
+    Args:
+        steps: of the whole training; 0: `minutes` of it.
+
+    Returns:
+        The folder of the adapter, or None after a pause.
 
     Raises:
         ModelError: the model or the adapter in service cannot be loaded.
         DatasetError: the clips hold nothing that this method could ask about.
     """
+    from streamspike.refine.training import TrainSettings, train
+
     policy, parent = _open_served(config, store, diary.seed)
-    belief = choose_belief(config, policy, None, None)
-    return _learner(diary, policy, clips, belief), parent
-
-
-def settings_of(diary: Diary, loaded: LoadedModel, steps: int, minutes: float) -> TrainSettings:
-    """As the method's own command has them.
-
-    Args:
-        steps: of the whole training; 0: `minutes` of it.
-    """
-    from streamspike.refine.training import TrainSettings
-
+    card = {"name": diary.name, "parent": parent, "data_hash": clips.data_hash}
     recipe = RECIPES[diary.method]
-    return TrainSettings(
+    how = TrainSettings(
         steps=steps,
         minutes=0.0 if steps else minutes,
-        learning_rate=recipe.rate(loaded),
+        learning_rate=recipe.rate(policy.loaded),
         accumulate=recipe.clips,
         save_every=SAVE_EVERY,
         seed=diary.seed,
     )
+    if diary.method == "savi":
+        return _teach_savi(policy, config, clips, run, how, report, should_pause, card)
+
+    def show(share: float, line: Mapping[str, Any], words: str) -> None:
+        report(share, f"step {line['step']} {words}")
+
+    learner = _learner(diary, policy, clips, choose_belief(config, policy, None, None))
+    return train(learner, how, run, show, should_pause=should_pause, card=card)
 
 
 def _open_served(config: Config, store: Store, seed: int) -> tuple[Policy, str]:
@@ -90,3 +111,29 @@ def _learner(diary: Diary, policy: Policy, clips: StoredExamples, belief: Belief
     rewards = Rewards.parse(DEFAULT_REWARDS, compare)
     wanted = GrpoSettings(RolloutSettings(1))
     return GrpoLearner(policy, clips, rewards, compare, belief, wanted, diary.seed, clips.data_hash)
+
+
+def _teach_savi(
+    policy: Policy,
+    config: Config,
+    clips: StoredExamples,
+    run: Path,
+    how: TrainSettings,
+    report: Report,
+    should_pause: Callable[[], bool],
+    card: Mapping[str, Any],
+) -> Path | None:
+    """One round: half of the time goes into conversations, and learning from them takes about as much again."""
+    from streamspike.refine.dpo import DpoSettings
+    from streamspike.refine.savi.command import make_dialogue
+    from streamspike.refine.savi.pace import fit_clips
+    from streamspike.refine.savi.rounds import SaviSettings, run_savi
+
+    dialogue = make_dialogue(policy, "auto", config.belief.window_segments)
+    # Where steps are counted and not minutes, so many steps need no more clips.
+    talked = min(how.steps or SAVI_CLIPS, fit_clips(dialogue, clips, how.minutes / 2, run))
+    wanted = SaviSettings(iterations=1, clips=talked, epochs=SAVI_EPOCHS, seed=how.seed)
+    return run_savi(
+        policy, dialogue, clips, wanted, DpoSettings(), how, run, report,
+        data_hash=clips.data_hash, card=card, should_pause=should_pause,
+    )  # fmt: skip

@@ -58,13 +58,12 @@ class Morning:
 
 
 def read_curve(run: Path) -> list[dict[str, Any]]:
-    """Of a run that may not be there. Raises StoreError."""
-    path = run / CURVE_FILE
+    """Of a run that may not be there, or has a folder of its own for its training. Raises StoreError."""
     try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        return [json.loads(line) for line in text.splitlines()]
+        texts = [path.read_text(encoding="utf-8") for path in sorted(run.rglob(CURVE_FILE))]
+        return [json.loads(line) for text in texts for line in text.splitlines()]
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}") from error
+        raise StoreError(f"a curve in {run} cannot be read: {error}") from error
 
 
 def write_report(path: Path, diary: Diary, morning: Morning, config: RefineConfig) -> None:

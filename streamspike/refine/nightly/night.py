@@ -15,10 +15,10 @@ import contextlib
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streamspike.config import Config
 from streamspike.errors import AdapterRefused, ConfigError, DatasetError, EngineError, StoreError
@@ -37,7 +37,7 @@ from streamspike.refine.gate.data_check import check_data
 from streamspike.refine.gate.judging import Data, Verdict, judge_candidate
 from streamspike.refine.nightly.diary import Diary, Outcome
 from streamspike.refine.nightly.giving_way import GivingWay, free_memory
-from streamspike.refine.nightly.lessons import TRAINED_SHARE, make_learner, settings_of
+from streamspike.refine.nightly.lessons import TRAINED_SHARE, teach
 from streamspike.refine.nightly.morning import Morning, read_curve, write_report
 
 if TYPE_CHECKING:
@@ -215,28 +215,23 @@ class Night:
 
     def _train(self, store: Store, tell: Tell) -> Path:
         """The folder of the adapter. Raises Unfinished."""
-        from streamspike.refine.training import ADAPTER_FOLDER, train
+        from streamspike.refine.training import ADAPTER_FOLDER
 
         run = self._folder / RUN
         if (run / ADAPTER_FOLDER).is_dir():
             return run / ADAPTER_FOLDER
         train_clips, _ = self._clips()
-        learner, parent = make_learner(self.diary, self._config, store, train_clips)
         minutes = TRAINED_SHARE * 60 * self._settings.hours
         give_way = self._give_way(store)
 
-        def report(share: float, line: Mapping[str, Any], words: str) -> None:
-            tell(share, f"step {line['step']} {words}")
+        def report(share: float, words: str) -> None:
+            tell(share, words)
             give_way()
 
-        adapter = train(
-            learner,
-            settings_of(self.diary, learner.policy.loaded, self._settings.steps, minutes),
-            run,
-            report,
+        adapter = teach(
+            self.diary, self._config, store, train_clips, run, self._settings.steps, minutes, report,
             should_pause=lambda: self._now() >= self._deadline,
-            card={"name": self.diary.name, "parent": parent, "data_hash": train_clips.data_hash},
-        )
+        )  # fmt: skip
         if adapter is None:
             raise Unfinished(f"{self.diary.name}: the time is over before its training is; the next call goes on")
         return adapter

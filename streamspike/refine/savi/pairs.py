@@ -26,7 +26,8 @@ def make_pairs(
     min_gain_nats: float,
     seed: int,
     progress: Callable[[int, Exchange | None], None] = lambda done, newest: None,
-) -> list[Exchange]:
+    should_pause: Callable[[], bool] = lambda: False,
+) -> list[Exchange] | None:
     """Talk about these clips and write all conversations to `path`; read them where that was done before.
 
     While it goes on they stand in a file beside it. A run that was killed goes on with the clip after the last one
@@ -34,6 +35,10 @@ def make_pairs(
 
     Args:
         numbers: of examples, each once.
+        should_pause: asked after each clip.
+
+    Returns:
+        All conversations, or None after a pause.
     """
     if path.exists():
         return read_pairs(path)
@@ -50,6 +55,8 @@ def make_pairs(
             file.flush()
             exchanges += made
             progress(place + 1, made[-1] if made else None)
+            if place + 1 < len(numbers) and should_pause():
+                return None
         os.fsync(file.fileno())
     unfinished.rename(path)
     return exchanges

@@ -102,7 +102,9 @@ def run_savi(
 
         if should_pause():
             return None
-        exchanges = _talk(dialogue, examples, settings, folder, number, tell)
+        exchanges = _talk(dialogue, examples, settings, folder, number, tell, should_pause)
+        if exchanges is None:
+            return None
         pairs = choose_preferences(exchanges)
         counts = Counter(exchange.verdict for exchange in exchanges)
         if not pairs:
@@ -130,9 +132,15 @@ def run_savi(
 
 
 def _talk(
-    dialogue: Dialogue, examples: ExampleSource, settings: SaviSettings, folder: Path, number: int, tell: Report
-) -> Sequence[Exchange]:
-    """The conversations of a round, and their page."""
+    dialogue: Dialogue,
+    examples: ExampleSource,
+    settings: SaviSettings,
+    folder: Path,
+    number: int,
+    tell: Report,
+    should_pause: Callable[[], bool],
+) -> Sequence[Exchange] | None:
+    """The conversations of a round, and their page; None after a pause."""
     count = min(settings.clips, len(examples))
     first = (number - 1) * count
     numbers = [draw_example(settings.seed, place, len(examples)) for place in range(first, first + count)]
@@ -145,7 +153,9 @@ def _talk(
     path = folder / PAIRS_FILE
     # Rounds differ in what is asked about a clip, not only in who answers.
     seed = settings.seed + number * 1_000_003
-    exchanges = make_pairs(dialogue, examples, numbers, path, settings.min_gain_nats, seed, progress)
+    exchanges = make_pairs(dialogue, examples, numbers, path, settings.min_gain_nats, seed, progress, should_pause)
+    if exchanges is None:
+        return None
     page = render_pairs(exchanges, examples, f"Conversations of round {number}")
     unfinished = folder / f"{PAGE_FILE}.partial"
     unfinished.write_text(page, encoding="utf-8")

@@ -22,6 +22,7 @@ from streamspike.refine.gate.deciding import Decision
 from streamspike.refine.nightly import lessons, night
 from streamspike.refine.nightly.diary import Diary, only_one, open_night
 from streamspike.refine.nightly.night import Night, NightSettings, Unfinished
+from streamspike.refine.savi.pairs import read_pairs
 from tests.refine.nightly.conftest import SEED, CopyOf
 from tests.support.cli import make_call
 from tests.support.messages import NOON
@@ -251,3 +252,16 @@ def test_a_night_may_learn_by_counterfactuals(copy_of: CopyOf) -> None:
     assert (diary.outcome, record.method, record.state) == ("refused", "crpo", AdapterState.REFUSED)
     curve = [json.loads(line) for line in (watched.folder / "run" / "curve.jsonl").read_text().splitlines()]
     assert [line["step"] for line in curve] == [1, 2] and all("reward" in line for line in curve)
+
+
+def test_a_night_may_learn_from_its_own_corrections(copy_of: CopyOf) -> None:
+    config = copy_of("savi")
+    watched = Watched(config.model_copy(update={"refine": config.refine.model_copy(update={"method": "savi"})}))
+    diary = watched.run()
+    [record] = watched.adapters()
+    assert (diary.outcome, record.method, record.state) == ("refused", "savi", AdapterState.REFUSED)
+    talked = read_pairs(watched.folder / "run" / "round-1" / "pairs.jsonl")
+    assert len({exchange.example for exchange in talked}) == 2
+    report = (watched.folder / "report.html").read_text()
+    assert "How it learned" in report and "trained by savi" in report
+    assert not list((watched.folder / "run").rglob("checkpoint-*"))

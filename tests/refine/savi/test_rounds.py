@@ -56,8 +56,11 @@ class Brief:
         return Revision(f"a dog runs {seed}", 1.0)
 
 
-def run(folder: Path, die_at: int = 0, settings: SaviSettings = SETTINGS, model: str = "") -> Path | None:
-    """From a fresh model: two rounds of two pairs and two steps; dies at the n-th report. A named one talks itself."""
+def run(
+    folder: Path, die_at: int = 0, settings: SaviSettings = SETTINGS, model: str = "", pause_at: int = 0
+) -> Path | None:
+    """From a fresh model: two rounds of two pairs and two steps; dies at the n-th report, or pauses after it. A named
+    one talks itself."""
     loaded = load_model(ModelConfig(name=model or "random:tiny-qwen2.5-vl", device="cpu", threads=1))
     policy = Policy(loaded, AdapterSettings(rank=2, alpha=4))
     dialogue: Dialogue = SpokenDialogue(policy, SpokenSettings(2, max_tokens=2)) if model else Brief(policy)
@@ -69,7 +72,10 @@ def run(folder: Path, die_at: int = 0, settings: SaviSettings = SETTINGS, model:
         if len(reports) == die_at:
             raise Killed(words)
 
-    return run_savi(policy, dialogue, EXAMPLES, settings, DpoSettings(pairs=2), TRAINING, folder, report, data_hash="x")
+    return run_savi(
+        policy, dialogue, EXAMPLES, settings, DpoSettings(pairs=2), TRAINING, folder, report,
+        data_hash="x", should_pause=lambda: 0 < pause_at <= len(reports),
+    )  # fmt: skip
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -102,6 +108,16 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(whole: Path, tmp_path: Pat
         run(tmp_path, die_at=die_at)
     for path in tmp_path.rglob("pairs.jsonl.partial"):
         path.write_bytes(path.read_bytes()[:-20])
+    assert run(tmp_path) == tmp_path / "adapter"
+    assert files(tmp_path) == files(whole)
+
+
+@pytest.mark.parametrize("pause_at", [1, 2, 3])
+def test_a_paused_run_ends_as_if_nothing_had_happened(whole: Path, tmp_path: Path, pause_at: int) -> None:
+    """After the first clip, after the last, and after the first step."""
+    assert run(tmp_path, pause_at=pause_at) is None
+    assert not (tmp_path / "round-1" / "adapter").exists()
+    assert (tmp_path / "round-1" / "pairs.jsonl").exists() == (pause_at > 1)
     assert run(tmp_path) == tmp_path / "adapter"
     assert files(tmp_path) == files(whole)
 
