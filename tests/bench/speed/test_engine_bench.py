@@ -1,24 +1,18 @@
-"""The benchmark of the engine: all variants score the same, each does the work it stands for, and the sums add up."""
+"""The benchmark of the engine: what is measured, how it is told, and its command line."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from streamspike.bench.commands import parse_counts
 from streamspike.bench.machine import describe_machine, find_commit
 from streamspike.bench.plots import plot_report
-from streamspike.bench.speed.cameras import Fleet, measure_cameras
 from streamspike.bench.speed.engine import (
     CURVE_SEGMENTS,
     Turn,
@@ -27,134 +21,17 @@ from streamspike.bench.speed.engine import (
     measure_curve,
     measure_engines,
 )
-from streamspike.bench.speed.film import shoot_film
-from streamspike.bench.speed.floor import Floor, Rates, find_floor, measure_rates
-from streamspike.bench.speed.procedures import NaiveEngine, Procedure, PublishedEngine
 from streamspike.bench.speed.report import render_report
-from streamspike.bench.speed.soak import measure_soak
-from streamspike.config import BeliefConfig, Config, EngineConfig, ModelConfig, SegmentConfig
-from streamspike.core import Assessment, Request, Segment
-from streamspike.engine.forward import encode_segments
-from streamspike.engine.model import LoadedModel, load_model
-from streamspike.engine.reference import ReferenceEngine
-from streamspike.errors import ConfigError, EngineError
+from streamspike.config import Config
+from streamspike.engine.model import LoadedModel
+from streamspike.errors import ConfigError
+from tests.bench.speed.conftest import BELIEF, CONFIG, TINY
+from tests.bench.speed.test_camera_bench import cameras_of
 from tests.support.cli import Call, make_call
-from tests.support.fake_engine import FakeEngine, always_calm
-from tests.support.requests import KEPT, SHORT, WINDOW, ask, assert_same, film
-
-TINY = ("random:tiny-qwen2.5-vl", "random:tiny-qwen3-vl")
-BELIEF = BeliefConfig(window_segments=2, num_hypotheses=2, max_hypothesis_tokens=4, max_caption_tokens=4)
-CONFIG = Config(belief=BELIEF)
-PROCEDURES: tuple[type[Procedure], ...] = (PublishedEngine, NaiveEngine)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny tensors lose time on more threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def models() -> dict[str, LoadedModel]:
-    return {name: load_model(ModelConfig(name=name, device="cpu", frame_width_px=64)) for name in TINY}
-
-
-@pytest.fixture(params=TINY)
-def tiny(request: pytest.FixtureRequest, models: dict[str, LoadedModel]) -> LoadedModel:
-    return models[request.param]
-
-
-@pytest.fixture(scope="module")
-def result(models: dict[str, LoadedModel]) -> dict[str, Any]:
-    return measure_engines(CONFIG, models[TINY[0]], 3, 1, 0, lambda *_: None)
 
 
 def nothing(done: float, words: str = "", /) -> None:
     """Progress that nobody watches."""
-
-
-# What the procedures do
-
-
-@pytest.mark.parametrize("procedure", PROCEDURES)
-def test_procedures_draw_and_score_what_the_reference_does(tiny: LoadedModel, procedure: type[Procedure]) -> None:
-    for complete, verify in ((False, False), (True, True)):
-        request = ask(film(6), 5, (), complete=complete, verify=verify)
-        ours, reference = procedure(tiny).assess(request), ReferenceEngine(tiny).assess(request)
-        assert ours.sampled and len(ours.scores) == SHORT.num_hypotheses + complete
-        assert_same(ours, reference)
-
-
-@pytest.mark.parametrize("procedure", PROCEDURES)
-def test_given_hypotheses_are_scored_though_new_ones_are_drawn(
-    tiny: LoadedModel, procedure: type[Procedure], towers: list[int]
-) -> None:
-    request = ask(film(6), 5)
-    assessment = procedure(tiny).assess(request)
-    assert [score.text for score in assessment.scores] == list(KEPT) and not assessment.sampled
-    assert_same(assessment, ReferenceEngine(tiny).assess(request))
-    towers.clear()
-    procedure(tiny).assess(replace(request, hypotheses=()))
-    drawn = len(towers)
-    towers.clear()
-    procedure(tiny).assess(request)
-    assert len(towers) == drawn
-
-
-@pytest.fixture
-def towers(tiny: LoadedModel) -> Iterator[list[int]]:
-    """Patches of each run of the vision tower."""
-    runs: list[int] = []
-
-    def count(module: object, args: tuple[torch.Tensor, ...], kwargs: dict[str, torch.Tensor]) -> None:
-        runs.append(len(args[0] if args else kwargs["hidden_states"]))
-
-    hook = tiny.model.model.visual.register_forward_pre_hook(count, with_kwargs=True)
-    yield runs
-    hook.remove()
-
-
-def test_published_encodes_every_frame_for_every_token_and_naive_for_every_call(
-    tiny: LoadedModel, towers: list[int]
-) -> None:
-    request = ask(film(6), 5, (), complete=False)
-    height, width = request.observation[0].shape[:2]
-    rows, columns = tiny.frames.patch_grid(tiny.frames.frame_size(height, width))
-    before, after = WINDOW * rows * columns, (WINDOW + 1) * rows * columns
-    hypotheses, tokens = SHORT.num_hypotheses, SHORT.max_hypothesis_tokens
-    PublishedEngine(tiny).assess(request)
-    assert towers == [after] + [before] * hypotheses * tokens + [before] * hypotheses + [after] * hypotheses
-    towers.clear()
-    NaiveEngine(tiny).assess(request)
-    assert towers == [after, before, before, after], "caption, draws, prior, posterior"
-
-
-@pytest.mark.parametrize("procedure", PROCEDURES)
-def test_without_a_window_there_is_only_a_caption(tiny: LoadedModel, procedure: type[Procedure]) -> None:
-    assessment = procedure(tiny).assess(ask(film(1), 0))
-    assert not assessment.scores and assessment.caption and set(assessment.stage_seconds) == {"caption"}
-
-
-def test_a_model_that_fails_is_an_engine_error_in_its_place(
-    models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = models[TINY[0]]
-    real, asked = loaded.model.model.get_video_features, 0
-
-    def fail_once(*args: object, **kwargs: object) -> object:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            raise RuntimeError("out of memory")
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(loaded.model.model, "get_video_features", fail_once)
-    broken, fine = NaiveEngine(loaded).assess_batch([ask(film(3), 2), ask(film(3), 2, camera_id="yard")])
-    assert isinstance(broken, EngineError) and "segment 2 of door: out of memory" in str(broken)
-    assert isinstance(fine, Assessment)
 
 
 # What is measured
@@ -257,198 +134,6 @@ def test_curve_varies_one_setting_at_a_time(
     pictures = [(tmp_path / name).read_bytes() for name in ("engine.png", "small.png")]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures) and len(pictures[0]) > len(pictures[1])
     assert CURVE_SEGMENTS >= 1
-
-
-# The floor
-
-
-def flops_of(loaded: LoadedModel, growth: int = 0, hypotheses: tuple[str, ...] = KEPT) -> Floor:
-    """Seconds on a machine of one operation a second and endless bandwidth: operations."""
-    request = ask(film(6), 5, hypotheses)
-    answer = ReferenceEngine(loaded).assess(request)
-    return find_floor(loaded, Rates(np.inf, 1.0), [(request, answer)], WINDOW, growth, 1.0)
-
-
-def test_vision_floor_is_just_below_what_the_tower_multiplies(tiny: LoadedModel) -> None:
-    segment = film(1)[0]
-    size = tiny.frames.frame_size(*segment[0].shape[:2])
-    plain = sdpa_kernel(SDPBackend.MATH)  # the fused one is not counted
-    with FlopCounterMode(display=False) as counter, torch.inference_mode(), plain:
-        encode_segments(tiny, [segment], size)
-    assert 0.9 * counter.get_total_flops() < flops_of(tiny).vision_seconds <= counter.get_total_flops()
-
-
-def test_pass_floor_is_just_below_what_a_row_of_as_many_tokens_multiplies(tiny: LoadedModel) -> None:
-    floor = flops_of(tiny)
-    language = tiny.model.model.language_model
-    linear = 2 * sum(parameter.numel() for parameter in language.layers.parameters() if parameter.ndim == 2)
-    head = 2 * tiny.model.get_output_embeddings().weight.numel()
-    assert linear + head < floor.decode_step_seconds < 1.2 * (linear + head), "the rest is attention"
-    assert floor.pass_seconds > 20 * linear, "the questions alone are more than twenty tokens"
-    assert floor.segment_seconds == floor.vision_seconds + floor.pass_seconds
-    written = floor.written_segment_seconds - floor.segment_seconds
-    words = len(tiny.layout.tokenize(ReferenceEngine(tiny).assess(ask(film(6), 5)).caption))
-    assert words > 1 and written == pytest.approx((words - 1) * floor.decode_step_seconds)
-
-
-def test_floor_follows_the_work(tiny: LoadedModel) -> None:
-    floor = flops_of(tiny)
-    assert flops_of(tiny, growth=3).pass_seconds < floor.pass_seconds, "a window that grows is filled again less often"
-    assert flops_of(tiny, hypotheses=KEPT[:1]).pass_seconds < floor.pass_seconds
-    request = ask(film(6), 5)
-    answered = [(request, ReferenceEngine(tiny).assess(request))]
-    weights = sum(parameter.numel() for parameter in tiny.model.model.language_model.layers.parameters())
-    head = tiny.model.get_output_embeddings().weight.numel()
-    slow = find_floor(tiny, Rates(1.0, np.inf), answered, WINDOW, 0, 1.0)
-    assert slow.decode_step_seconds == slow.pass_seconds == 4 * (weights + head), "four bytes a weight"
-
-
-def test_rates_are_those_of_a_machine(tiny: LoadedModel) -> None:
-    rates = measure_rates(tiny)
-    assert 1e8 < rates.bytes_per_second < 1e14 and 1e8 < rates.flops_per_second < 1e17
-
-
-# Cameras
-
-
-class Ticks:
-    """Time that passes when somebody sleeps or works."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.num_sleeps = 0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float, /) -> None:
-        assert seconds >= 0
-        self.now += seconds
-        self.num_sleeps += 1
-
-
-class WorkingEngine(FakeEngine):
-    """Takes time for every step and for every request in it."""
-
-    def __init__(self, ticks: Ticks, step_seconds: float, request_seconds: float = 0.0) -> None:
-        super().__init__(always_calm)
-        self.steps: list[int] = []
-        self._ticks = ticks
-        self._seconds = (step_seconds, request_seconds)
-
-    def assess_batch(self, requests: Any) -> list[Assessment | Exception]:
-        self.steps.append(len(requests))
-        self._ticks.now += self._seconds[0] + self._seconds[1] * len(requests)
-        return super().assess_batch(requests)
-
-
-CAMERAS = Config(
-    belief=BeliefConfig(window_segments=2), engine=EngineConfig(max_batch=4), segment=SegmentConfig(max_queued=2)
-)
-
-
-@pytest.fixture(scope="module")
-def films() -> list[list[Segment]]:
-    return [shoot_film(SegmentConfig(frames=1), 4, seed) for seed in range(2)]
-
-
-def cameras_of(count: int) -> dict[str, Any]:
-    """What the command makes of a run."""
-    ticks = Ticks()
-    segments = [shoot_film(SegmentConfig(frames=1), 4, 0)]
-    runs = list(measure_cameras(CAMERAS, lambda _: WorkingEngine(ticks, 0.1), segments, [count], 5.0, ticks))
-    held = max((run["cameras"] for run in runs if run["held"]), default=None)
-    return {"mode": "steady", "seconds": 5.0, "segment_seconds": 1.0, "runs": runs, "largest_that_held": held}
-
-
-def test_one_camera_waits_for_each_segment_to_end(films: list[list[Segment]]) -> None:
-    ticks = Ticks()
-    engine = WorkingEngine(ticks, 0.25)
-    fleet = Fleet(CAMERAS, engine, films, 1, ticks)
-    fleet.warm_up()
-    assert [len(request.window) for request in engine.requests] == [2, 2]
-    report = fleet.run(10.0)
-    assert report["scored"] == 11, "one ends with each second from 0 to 10"
-    assert report["latency_seconds"] == pytest.approx({"p50": 0.25, "p95": 0.25, "p99": 0.25})
-    assert (report["dropped"], report["late"], report["failed"], report["held"]) == (0, 0, 0, True)
-    assert report["segments_per_second"] == pytest.approx(11 / 10.25)
-    indices = [request.index for request in engine.requests]
-    assert indices == list(range(2, 2 + 13)), "no segment is left out, those that filled the window come before"
-
-
-def test_cameras_are_staggered_and_share_steps(films: list[list[Segment]]) -> None:
-    ticks = Ticks()
-    engine = WorkingEngine(ticks, 0.45)
-    fleet = Fleet(CAMERAS, engine, films, 4, ticks)
-    report = fleet.run(20.0)
-    assert report["held"] and report["dropped"] == 0 and 1.5 < report["mean_batch"] <= 2.0
-    assert max(engine.steps) <= 4
-    # Alone a segment would take 0.45 s; the one that ended just after a step began waits for that step too.
-    assert 0.45 < report["latency_seconds"]["p50"] < report["latency_seconds"]["p95"] < 0.9 + 1e-9
-    assert {request.camera_id for request in engine.requests} == {f"camera-{number}" for number in range(4)}
-    pictures = {id(request.observation[0]) for request in engine.requests}
-    assert len(pictures) <= 8, "painted once"
-
-
-def test_an_engine_that_is_too_slow_drops_the_oldest_and_counts_them(films: list[list[Segment]]) -> None:
-    ticks = Ticks()
-    engine = WorkingEngine(ticks, 0.0, 0.5)  # two requests a second for eight cameras
-    report = Fleet(CAMERAS, engine, films, 8, ticks).run(20.0)
-    assert report["dropped"] > 0 and not report["held"] and report["late"] > 0
-    assert report["scored"] + report["dropped"] == 8 * 20 + 1, "staggered: the first camera has one more"
-    assert report["segments_per_second"] == pytest.approx(2.0, rel=0.05)
-    by_camera = [sum(r.camera_id == f"camera-{n}" for r in engine.requests) for n in range(8)]
-    assert max(by_camera) - min(by_camera) <= 2, "whoever was served longest ago goes first"
-
-
-def test_the_number_is_raised_until_it_does_not_hold(films: list[list[Segment]]) -> None:
-    ticks = Ticks()
-    made: list[int] = []
-
-    def make(count: int) -> WorkingEngine:
-        made.append(count)
-        return WorkingEngine(ticks, 0.0, 0.2)
-
-    runs = list(measure_cameras(CAMERAS, make, films, [1, 4, 16, 64], 20.0, ticks))
-    assert made == [1, 4, 16] and [run["held"] for run in runs] == [True, True, False]
-    assert ticks.num_sleeps > 10
-
-
-def test_failures_are_counted_and_do_not_hold(films: list[list[Segment]]) -> None:
-    ticks = Ticks()
-
-    class Failing(WorkingEngine):
-        def assess(self, request: Request) -> Assessment:
-            if request.index % 2:
-                raise EngineError("out of memory")
-            return super().assess(request)
-
-    report = Fleet(CAMERAS, Failing(ticks, 0.1), films, 2, ticks).run(10.0)
-    assert report["failed"] > 0 and report["scored"] > 0 and not report["held"]
-
-
-def test_a_soak_watches_the_memory_of_an_engine_whose_windows_are_full(
-    models: dict[str, LoadedModel], films: list[list[Segment]], result: dict[str, Any]
-) -> None:
-    soak = measure_soak(CONFIG, models[TINY[0]], films[0], 30, nothing)
-    assert [look["segments"] for look in soak["looks"]] == [3, 6, 9, 12, 15, 18, 21, 24, 27, 30]
-    # Full is what the window is, and the memory of what left it.
-    first, *full = [(look["cache_bytes"], look["feature_bytes"]) for look in soak["looks"][5:]]
-    assert first[0] > 0 and first[1] > 0 and set(full) == {first}
-    assert all(look["process_bytes"] > 10_000_000 for look in soak["looks"])
-    assert "memory over 30 segments" in render_report({**result, "soak": soak})
-
-
-def test_a_film_is_the_same_for_the_same_seed_and_without_gaps() -> None:
-    one, two, other = (shoot_film(SegmentConfig(), 3, seed) for seed in (4, 4, 5))
-    assert [segment.start_seconds for segment in one] == [0, 1, 2] == [segment.index for segment in one]
-    assert all(
-        np.array_equal(a.pixels, b.pixels)
-        for left, right in zip(one, two, strict=True)
-        for a, b in zip(left.frames, right.frames, strict=True)
-    )
-    assert not np.array_equal(one[0].frames[0].pixels, other[0].frames[0].pixels)
-    assert [frame.stream_seconds for frame in one[1].frames] == [1.25, 1.75]
 
 
 # The command line
