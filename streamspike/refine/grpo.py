@@ -179,7 +179,9 @@ class GrpoLearner:
         self._rewards = rewards
         self._belief = belief
         # Whatever surprise is served with, the gradient is that of beliefs in proportion to the policy's probabilities.
-        plain = {"posterior": "nll", "length_normalised": False, "tau": 1.0, "doubt": 0.0, "experience": 0.0, "change": 0}
+        plain = {
+            "posterior": "nll", "length_normalised": False, "tau": 1.0, "doubt": 0.0, "experience": 0.0, "change": 0.0,
+        }  # fmt: skip
         self._rolled = belief.model_copy(update=plain) if settings.per == "belief" else belief
         self._seed = seed
         self._data_hash = data_hash
