@@ -109,6 +109,7 @@ finally:
         ("demo --folder /dev/null/demo", 1, "cannot make the folder /dev/null/demo"),
         ("bench surprise --clips 1 --json /dev", 1, "cannot write /dev"),
         ("refine pretrain --out /dev/null/run", 1, "cannot make the folder /dev/null/run"),
+        ("refine pretrain --keep 0.5", 3, "--keep is a share of the model that --from names; give both"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(call: Call, words: str, code: int, says: str) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from streamspike.errors import ConfigError
+
 
 def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], None]) -> None:
     """
@@ -28,6 +30,9 @@ def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], 
             str | None,
             typer.Option("--from", help="A new run starts from this model (nano: the built-in), not at random."),
         ] = None,
+        keep: Annotated[
+            float, typer.Option(min=0, max=0.95, help="With --from: share of its weights in the finished model.")
+        ] = 0.0,
     ) -> None:
         """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
         from streamspike.engine.model import choose_device
@@ -36,9 +41,11 @@ def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], 
         from streamspike.refine.pretrain.sft import Pretraining
         from streamspike.refine.pretrain.sft import pretrain as train
 
+        if keep and start is None:
+            raise ConfigError("--keep is a share of the model that --from names; give both")
         make_folder(out)
         chosen = str(choose_device(device))
-        settings = Pretraining(minutes=minutes, seed=seed, device=chosen, workers=workers, start=start)
+        settings = Pretraining(minutes=minutes, seed=seed, device=chosen, workers=workers, start=start, keep=keep)
         with show_progress("training", minutes, "min") as progress:
 
             def report(line: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,34 @@ def test_a_run_may_start_from_a_trained_model(trainer: Trainer, sentences: list[
     other.start_from(str(tmp_path / "model"))
     for (name, mine), theirs in zip(other.model.named_parameters(), trainer.model.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=1e-3, msg=f"{name} was not taken over")  # bfloat16
+
+
+def test_what_is_handed_out_keeps_a_share_of_the_start(
+    trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path
+) -> None:
+    trainer.save(tmp_path / "start")
+    start = str(tmp_path / "start" / "model")
+    settings = replace(trainer.settings, minutes=1e6, peak_rate=0.3, seed=5, start=start, keep=0.25)
+    other = Trainer(settings, sentences)
+    other.start_from(start)
+    began = {name: weights.clone() for name, weights in other.model.state_dict().items()}
+    other.step(clips)
+    trained = {name: weights.clone() for name, weights in other.model.state_dict().items()}
+    other.save(tmp_path / "run")
+    with other.handed_out():
+        for name, weights in other.model.state_dict().items():
+            torch.testing.assert_close(weights, 0.25 * began[name] + 0.75 * trained[name])
+    assert all(torch.equal(weights, trained[name]) for name, weights in other.model.state_dict().items())
+    assert any(not torch.equal(weights, began[name]) for name, weights in trained.items())
+
+    exported = Qwen2_5_VLForConditionalGeneration.from_pretrained(tmp_path / "run" / "model").state_dict()
+    resumed = Trainer(settings, sentences)
+    shutil.rmtree(tmp_path / "start")
+    assert resumed.load(tmp_path / "run"), "without the model that it started from"
+    assert all(torch.equal(weights, trained[name]) for name, weights in resumed.model.state_dict().items())
+    with resumed.handed_out():
+        for name, weights in resumed.model.state_dict().items():
+            assert torch.equal(weights.to(torch.bfloat16), exported[name].to(torch.bfloat16)), name
 
 
 def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
