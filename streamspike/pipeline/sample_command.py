@@ -35,9 +35,9 @@ def add_sample_command(app: typer.Typer, configure: Callable[..., Config]) -> No
             typer.Option(help="Only surprise asks the model."),
         ] = "surprise",
         sampler: Annotated[
-            Literal["softmax", "gumbel", "allocated"],
-            typer.Option(help="By surprise: drawn from a softmax, the same with noise, or half of them evenly."),
-        ] = "softmax",
+            Literal["covering", "softmax", "gumbel", "allocated"],
+            typer.Option(help="By surprise: without chance, nothing left out for long; or as published."),
+        ] = "covering",
         out: Annotated[Path, typer.Option(help="Folder for the frames, frames.json and contact.png.")] = Path("frames"),
         image: Annotated[Literal["jpg", "png"], typer.Option("--format", help="Of the frames.")] = "jpg",
         config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,

@@ -18,12 +18,12 @@ from streamspike.ingest.ring import Ring
 from streamspike.pipeline.opener import make_opener
 from streamspike.pipeline.scoring import VideoScorer
 from streamspike.select.baselines import make_picker
-from streamspike.select.sampling import allocated_times, sample_times
+from streamspike.select.sampling import allocated_times, covering_times, sample_times
 from streamspike.stats import CameraStats
 
 _NO_END = "this source never ends, so there is no whole to choose from: give a file, or a simulated camera &seconds=60"
 
-SAMPLERS = ("softmax", "gumbel", "allocated")
+SAMPLERS = ("covering", "softmax", "gumbel", "allocated")
 """How frames follow surprise; see `select/sampling.py`. gumbel is softmax with noise."""
 
 
@@ -55,7 +55,7 @@ def choose_by_surprise(
     seed: int,
     progress: Callable[[float], None],
 ) -> list[Choice]:
-    """Score the video and draw times from it, ascending.
+    """Score the video and choose times in it, ascending.
 
     Args:
         sampler: one of SAMPLERS.
@@ -70,7 +70,9 @@ def choose_by_surprise(
         progress(scored.observation.end_seconds)
     bounds = [*(observation.start_seconds for observation in observations), observations[-1].end_seconds]
     surprise = [observation.surprise_nats for observation in observations]
-    if sampler == "allocated":
+    if sampler == "covering":
+        times = covering_times(surprise, bounds, budget)
+    elif sampler == "allocated":
         times = allocated_times(surprise, bounds, budget)
     else:
         times = sample_times(surprise, bounds, budget, np.random.default_rng(seed), gumbel=sampler == "gumbel")

@@ -1,13 +1,18 @@
-"""Frames of a finished video, the more of them the more surprising a segment was (SPIKE, arXiv 2509.23433).
+"""Frames of a finished video, the more of them the more surprising a segment was.
 
-Both published variants, as the paper and the authors' code have them:
+- covering, ours: each further frame of a segment tells half as much as the one before, so the budget maximises
+  sum_i w_i (1 - 2^-n_i), where w_i = S_i + mean(S): half of what there is to tell is spread evenly. Solved for real n_i
+  (water-filling, Boyd and Vandenberghe 2004, example 5.2), n_i = max(0, log2(w_i / level)); the k-th frame stands where
+  the running sum of n passes k + 1/2. No chance, no frame twice, and with equal scores the frames of `uniform`.
+
+Both published variants, as the paper (SPIKE, arXiv 2509.23433) and the authors' code have them:
 
 - softmax: p_i = exp(S_i / tau) / sum_j exp(S_j / tau) with tau = 0.7; F segments are drawn with replacement, and a
   uniformly random time inside each. The code can add standard Gumbel noise to the scores before the softmax.
 - allocated: no chance involved. Half the budget goes evenly to the segments, the rest in proportion to S, and the times
   of a segment are evenly spaced from its start.
 
-As published, and worth knowing:
+As published, and worth knowing (docs/surprise.md has what it costs):
 
 1. Equal scores mean that every segment is as likely as the others.
 2. Draws fall on the same frame now and then; it is kept once, so there may be fewer than F frames, never more.
@@ -100,6 +105,34 @@ def allocated_times(surprise: ArrayLike, bounds: ArrayLike, budget: int) -> Numb
     edges = _check_bounds(surprise, bounds)
     spans = zip(edges[:-1], edges[1:], allocate(surprise, budget), strict=True)
     return np.concatenate([np.linspace(start, end, number, endpoint=False) for start, end, number in spans])
+
+
+def cover(surprise: ArrayLike, budget: int) -> Numbers:
+    """The covering variant: how many frames each segment is worth, (K,) real numbers summing to `budget`.
+
+    Raises ValueError.
+    """
+    scores = _check(surprise)
+    _check_budget(budget)
+    if np.ptp(scores) == 0.0:
+        return np.full(len(scores), budget / len(scores))
+    worth = np.log2(np.maximum(scores + scores.mean(), np.finfo(np.float64).tiny))
+    highest = np.sort(worth)[::-1]
+    # The level when only the k highest segments get frames; right for the largest k whose lowest is above it.
+    levels = (np.cumsum(highest) - budget) / np.arange(1, len(scores) + 1)
+    level = levels[highest > levels][-1]
+    return np.maximum(worth - level, 0.0)
+
+
+def covering_times(surprise: ArrayLike, bounds: ArrayLike, budget: int) -> Numbers:
+    """The covering variant: `budget` times in ascending order. Raises as `sample_times`."""
+    edges = _check_bounds(surprise, bounds)
+    passed = np.concatenate([[0.0], np.cumsum(cover(surprise, budget))])
+    passed *= budget / passed[-1]
+    marks = np.arange(budget) + 0.5
+    inside = np.searchsorted(passed, marks, side="right") - 1
+    share = (marks - passed[inside]) / np.diff(passed)[inside]
+    return np.asarray(edges[inside] + share * np.diff(edges)[inside])
 
 
 def frames_at(times: ArrayLike, frame_times: ArrayLike) -> NDArray[np.int64]:

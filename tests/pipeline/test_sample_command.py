@@ -12,7 +12,7 @@ import pytest
 
 from streamspike.config import Config
 from streamspike.pipeline.contact_sheet import TILE_WIDTH_PX, draw_sheet
-from streamspike.pipeline.sampling import Choice, choose_by_picture, choose_by_surprise, take_frames
+from streamspike.pipeline.sampling import SAMPLERS, Choice, choose_by_picture, choose_by_surprise, take_frames
 from tests.support.cli import Call, make_call
 from tests.support.clips import write_clip
 from tests.support.fake_engine import FakeEngine, surprising_at
@@ -40,7 +40,7 @@ def read(folder: Path) -> dict[str, Any]:
     return listed
 
 
-@pytest.mark.parametrize("sampler", ["softmax", "gumbel", "allocated"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_times_are_as_many_as_the_budget_and_in_order(tmp_path: Path, clip: Path, sampler: str) -> None:
     times = [choice.seconds for choice in by_surprise(quick_config(tmp_path, clip), 32, sampler, 9)]
     assert len(times) == 32 and times == sorted(times) and times[0] >= 0.0 and times[-1] < 4.0
@@ -114,7 +114,7 @@ def test_by_surprise_the_list_says_which_model_and_which_segment(call: Call, tmp
     assert call(*words, tmp_path / "one").code == call(*words, tmp_path / "two").code == 0
     one, two = read(tmp_path / "one"), read(tmp_path / "two")
     assert one == two
-    assert (one["by"], one["sampler"], one["model"].partition("@")[0]) == ("surprise", "softmax", "nano")
+    assert (one["by"], one["sampler"], one["model"].partition("@")[0]) == ("surprise", "covering", "nano")
     assert all(line["segment"] == int(line["seconds"]) and line["score"] >= 0 for line in one["frames"])
     assert 1 <= len(one["frames"]) <= 6
 

@@ -11,6 +11,8 @@ from streamspike.select.sampling import (
     TAU,
     allocate,
     allocated_times,
+    cover,
+    covering_times,
     frames_at,
     sample_times,
     segment_probabilities,
@@ -99,6 +101,41 @@ def test_an_allocation_of_equal_scores_is_even() -> None:
 def test_what_rounding_leaves_goes_to_segments_that_have_none() -> None:
     # Half of 7 is 3: one each. Of the other 4, shares 0.6, 0.2 and 0.2 give 2, 0 and 0; two are left over.
     assert allocate([6.0, 2.0, 2.0], 7).tolist() == [1 + 2, 1 + 1, 1 + 1]
+
+
+@given(SCORES, BUDGETS)
+def test_a_cover_spends_the_budget_where_it_tells_most(scores: list[float], budget: int) -> None:
+    number = cover(scores, budget)
+    assert number.sum() == pytest.approx(budget) and (number >= 0).all()
+    worth = np.array(scores) + np.mean(scores)
+    if np.ptp(scores) and worth.min() > 1e-6:
+        # What one more frame would tell is alike wherever there is one, and less where there is none.
+        gain = worth * 2.0**-number
+        level = gain[number > 0].max()
+        assert gain[number > 0] == pytest.approx(level, rel=1e-6)
+        assert (gain[number == 0] <= level * (1 + 1e-9)).all()
+
+
+@given(SCORES, BUDGETS)
+def test_covering_times_follow_the_cover(scores: list[float], budget: int) -> None:
+    edges = bounds(scores)
+    times = covering_times(scores, edges, budget)
+    assert len(times) == budget and (np.diff(times) > 0).all()
+    assert edges[0] <= times[0] and times[-1] < edges[-1]
+    assert (np.abs(counts(times, edges) - cover(scores, budget)) <= 1 + 1e-6).all(), "rounded up or down"
+
+
+def test_a_cover_sees_surprises_twice_before_it_sees_the_rest_once() -> None:
+    scores = [0.0, 0.0, 6.0, 0.0]
+    assert counts(covering_times(scores, bounds(scores), 2), bounds(scores)).tolist() == [0, 0, 2, 0]
+    # Worth 1.5 and 7.5 = 1.5 * 2^2.32: one frame each, and 2.32 more there.
+    assert cover(scores, 6).tolist() == pytest.approx([(6 - np.log2(5)) / 4 + (i == 2) * np.log2(5) for i in range(4)])
+
+
+def test_a_cover_of_equal_scores_is_even() -> None:
+    times = covering_times([0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 2.0, 3.0, 4.0], 2)
+    assert times.tolist() == [1.0, 3.0], "not the first segments"
+    assert covering_times([0.0, 5e-324], [0.0, 1.0, 2.0], 2).tolist() == [0.5, 1.5], "as good as equal"
 
 
 def test_a_frame_is_shown_until_the_next_one_and_is_taken_once() -> None:

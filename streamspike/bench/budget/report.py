@@ -23,6 +23,7 @@ COLOURS = {
     "katna": "#5a82a6",
     "spike": "#c8452d",
     "spike allocated": "#e09a4d",
+    "spike covering": "#3f9142",
 }
 COLUMNS = 3
 

@@ -39,10 +39,10 @@ from streamspike.core import Engine, Request, Sampling
 from streamspike.measures.estimate import Undefined, bootstrap
 from streamspike.report.figures import plain
 from streamspike.select.baselines import BASELINES, make_picker
-from streamspike.select.sampling import allocated_times, frames_at, sample_times
+from streamspike.select.sampling import Numbers, allocated_times, covering_times, frames_at, sample_times
 
-SPIKE, SPIKE_ALLOCATED = "spike", "spike allocated"
-METHODS = (*BASELINES, SPIKE, SPIKE_ALLOCATED)
+SPIKE, SPIKE_ALLOCATED, SPIKE_COVERING = "spike", "spike allocated", "spike covering"
+METHODS = (*BASELINES, SPIKE, SPIKE_ALLOCATED, SPIKE_COVERING)
 EVERYTHING = "everything"
 """Two frames of each segment: what the model answers when nothing is left out."""
 BASE = "uniform"
@@ -136,12 +136,13 @@ def choose_frames(
             picker.look(pixels)
         picks[name] = {str(budget): picker.pick(budget) for budget in budgets}
     bounds = [index * film.segment_seconds for index in range(len(film.truths) + 1)]
-    for name in (SPIKE, SPIKE_ALLOCATED):
-        picks[name] = {}
-        for budget in budgets:
-            drawn = name == SPIKE
-            times = sample_times(surprise, bounds, budget, rng) if drawn else allocated_times(surprise, bounds, budget)
-            picks[name][str(budget)] = frames_at(times, film.times).tolist()
+    samplers: dict[str, Callable[[int], Numbers]] = {
+        SPIKE: lambda budget: sample_times(surprise, bounds, budget, rng),
+        SPIKE_ALLOCATED: lambda budget: allocated_times(surprise, bounds, budget),
+        SPIKE_COVERING: lambda budget: covering_times(surprise, bounds, budget),
+    }
+    for name, sampler in samplers.items():
+        picks[name] = {str(budget): frames_at(sampler(budget), film.times).tolist() for budget in budgets}
     return picks
 
 

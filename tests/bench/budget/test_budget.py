@@ -179,7 +179,7 @@ def test_who_sees_everything_answers_everything_and_a_guesser_by_chance(
 
     monkeypatch.setattr(budget, "shoot", shoot_and_show)
     monkeypatch.setattr(budget, "BASELINES", ("uniform",))
-    monkeypatch.setattr(budget, "METHODS", ("uniform", "spike", "spike allocated"))
+    monkeypatch.setattr(budget, "METHODS", ("uniform", "spike", "spike allocated", "spike covering"))
     result = measure_budget(CONFIG, witness, 4, [4, 24], 0, lambda done, words: shown.append(done))
     assert shown == [1, 2, 3, 4]
     for values in result["measures"].values():
@@ -189,7 +189,7 @@ def test_who_sees_everything_answers_everything_and_a_guesser_by_chance(
     assert result["mean_frames"]["uniform"]["24"] == 24
     assert json.loads(json.dumps(result)) == result, "plain values"
     table = render_table(result)
-    assert "witness@0" in table and "spike allocated" in table and "1.00" in table
+    assert "witness@0" in table and "spike covering - uniform" in table and "1.00" in table
     plot_budget(result, tmp_path / "budget.png")
     plot_budget(result, tmp_path / "budget.svg")
     assert (tmp_path / "budget.png").read_bytes().startswith(b"\x89PNG")
