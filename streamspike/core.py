@@ -239,6 +239,8 @@ class Event:
     """At the peak: share of the camera's recent segments that were at least as surprising."""
     kind: EventKind = EventKind.SURPRISE
     """Stays from start to end."""
+    change_nats: float = 0.0
+    """Of `surprise_nats`, what comes from how much the picture changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class EventTracker:
             model=observation.model,
             p_value=observation.p_value,
             kind=observation.kind,
+            change_nats=observation.change_nats,
         )
         return self._event
 
@@ -175,6 +176,7 @@ def _with_peak(event: Event, observation: Observation) -> Event:
         saw=observation.caption,
         model=observation.model,
         p_value=observation.p_value,
+        change_nats=observation.change_nats,
     )
 
 

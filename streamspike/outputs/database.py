@@ -16,7 +16,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 LOOK_SECONDS = 1.0
 """A look waits no longer for who has locked the file."""
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
@@ -86,6 +86,10 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
             replaced TEXT REFERENCES adapters (name),
             how TEXT NOT NULL CHECK (how IN ('gate', 'forced', 'rollback')), at REAL NOT NULL
         ) STRICT""",
+    ),
+    8: (
+        "ALTER TABLE observations ADD COLUMN change_nats REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE events ADD COLUMN change_nats REAL NOT NULL DEFAULT 0",
     ),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""

@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 8. A change gets a new version and a migration in database.py.
+-- Version 9. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -46,6 +46,7 @@ CREATE TABLE observations (
     p_value        REAL NOT NULL DEFAULT 1,  -- of the surprise among the camera's recent ones
     threshold_nats REAL NOT NULL DEFAULT 0,  -- what it was compared with
     kind           TEXT NOT NULL DEFAULT 'surprise',  -- core.EventKind
+    change_nats    REAL NOT NULL DEFAULT 0,  -- part of surprise_nats
     PRIMARY KEY (segment_id, model)
 ) STRICT, WITHOUT ROWID;
 
@@ -70,6 +71,7 @@ CREATE TABLE events (
     model          TEXT NOT NULL,
     p_value        REAL NOT NULL DEFAULT 1,
     kind           TEXT NOT NULL DEFAULT 'surprise',  -- core.EventKind
+    change_nats    REAL NOT NULL DEFAULT 0,  -- part of surprise_nats
     PRIMARY KEY (id, revision),
     UNIQUE (camera_id, sequence)
 ) STRICT;
@@ -158,4 +160,4 @@ CREATE TABLE promotions (
     at       REAL NOT NULL
 ) STRICT;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '8');
+INSERT INTO meta (key, value) VALUES ('schema_version', '9');

@@ -97,7 +97,7 @@ class Store:
                 ),
             )
             self._database.execute(
-                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     segment_id,
                     observation.model,
@@ -110,6 +110,7 @@ class Store:
                     observation.p_value,
                     observation.threshold_nats,
                     observation.kind.value,
+                    observation.change_nats,
                 ),
             )
 
@@ -131,7 +132,7 @@ class Store:
                 )
             )
             self._database.execute(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     event.event_id,
                     event.revision,
@@ -152,6 +153,7 @@ class Store:
                     event.model,
                     event.p_value,
                     event.kind.value,
+                    event.change_nats,
                 ),
             )
             if keyframe is not None:
@@ -361,6 +363,7 @@ def _observation(row: sqlite3.Row) -> Observation:
         p_value=row["p_value"],
         threshold_nats=row["threshold_nats"],
         kind=EventKind(row["kind"]),
+        change_nats=row["change_nats"],
     )
 
 
@@ -384,4 +387,5 @@ def _event(row: sqlite3.Row) -> Event:
         model=row["model"],
         p_value=row["p_value"],
         kind=EventKind(row["kind"]),
+        change_nats=row["change_nats"],
     )

@@ -30,6 +30,7 @@ def test_event_says_what_was_expected_and_what_was_seen() -> None:
             {"text": "a cat sits", "probability": 0.03},
         ],
         "surprise_nats": 6.4321,
+        "change_nats": 0.4321,
         "threshold_nats": 2.0,
         "p_value": 1.0,
         "onset_at": "2026-07-27T10:00:00.000Z",

@@ -226,6 +226,8 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     store.close()
     connection = sqlite3.connect(path)
     for table, column in (
+        ("observations", "change_nats"),
+        ("events", "change_nats"),
         ("observations", "kind"),
         ("events", "kind"),
         ("cameras", "scorer_state"),
@@ -253,7 +255,7 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     connection.commit()
     connection.close()
     store = Store(path)
-    assert [event.p_value for event in store.events()] == [1.0] * 3
+    assert [(event.p_value, event.change_nats) for event in store.events()] == [(1.0, 0.0)] * 3
     assert [event.kind for event in store.events()] == [EventKind.SURPRISE, EventKind.MOTION, EventKind.MOVED]
     assert store.keyframes.of_event(keyframe.event_id) == [replace(keyframe, surprise_nats=None, saw="")]
     assert store.clips.list_oldest_first() == [] and store.kept_from_refine() == frozenset()

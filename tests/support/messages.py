@@ -26,6 +26,7 @@ def make_observation(index: int = 0, surprise_nats: float = 0.25, camera_id: str
         summary="a quiet yard",
         motion=0.125,
         model="nano-1",
+        change_nats=min(0.4321, surprise_nats),
         stage_seconds={"vision": 0.01},
     )
 
@@ -44,6 +45,7 @@ def make_event(number: int = 0, camera_id: str = "door") -> Event:
         onset_index=number,
         peak_index=number,
         surprise_nats=6.4321,
+        change_nats=0.4321,
         threshold_nats=2.0,
         expected=(("a car passes", 0.62), ("a cat sits", 0.3), ("nobody is there", 0.08)),
         believed=(("the gate falls over", 0.97), ("a cat sits", 0.03)),

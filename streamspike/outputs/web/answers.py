@@ -51,6 +51,7 @@ class Movement(Answer):
     posterior: Probability
 
 
+Change = Annotated[float, Field(ge=0, description="the part of surprise_nats that comes from how much changed")]
 Kind = Annotated[str, Field(description="surprise; motion: no model says what it shows; moved: the camera was turned")]
 
 
@@ -61,6 +62,7 @@ class ObservationAnswer(Answer):
     started_at: Time
     seconds: float
     surprise_nats: Annotated[float, Field(ge=0)]
+    change_nats: Change
     threshold_nats: float
     p_value: Probability
     saw: str
@@ -81,6 +83,7 @@ class EventAnswer(Answer):
     saw: str
     believed_after: list[Belief]
     surprise_nats: Annotated[float, Field(ge=0)]
+    change_nats: Change
     threshold_nats: float
     p_value: Probability
     onset_at: Time

@@ -90,7 +90,8 @@ def test_an_event_appears_live_and_a_click_shows_why(page: Page, run: PageRun) -
     page.click("#list .event")
     page.wait("document.querySelector('#detail').open && document.querySelector('#detail .large').naturalWidth > 0")
     words = page.text("#detail")
-    assert "6.4 nats of surprise" in words and "1 in 621" in words
+    assert "6.4 nats of surprise" in words and "1 in 403" in words, "what the picture changed is no unlikelihood"
+    assert "0.4 nats of it for how much more than usual the picture changed." in words
     assert "1 in 10,000 was as surprising, once in 3 hours or so" in words
     rows = page.run(
         "[...document.querySelectorAll('#detail .belief:not(.title)')]"

@@ -67,7 +67,9 @@ function showReasons(event) {
   $(".kind", box).hidden = !labelOf(kind);
   const amount = `${event.surprise_nats.toFixed(1)} nats of ${kind === "motion" ? "motion" : "surprise"}`;
   $(".why .amount", box).textContent = kind === "moved" ? "" : amount;
-  $(".meaning", box).textContent = explanationOf(kind) || meaning(event.surprise_nats);
+  $(".meaning", box).textContent = explanationOf(kind) || meaning(event.surprise_nats - event.change_nats);
+  const isSeen = kind === "surprise" && event.change_nats >= 0.05;  // less would read as 0.0
+  $(".change", box).textContent = isSeen ? `${event.change_nats.toFixed(1)} nats of it for how much more than usual the picture changed.` : "";
   $(".rarity", box).textContent = kind === "moved" ? "" : rarity(event.p_value, cameras.get(event.camera)?.latest?.seconds);
   const beliefs = union(event.expected, event.believed_after);
   fillBeliefs($(".why .beliefs", box), beliefs, event.saw, 8);
