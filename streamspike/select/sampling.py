@@ -121,7 +121,7 @@ def cover(surprise: ArrayLike, budget: int) -> Numbers:
     # The level when only the k highest segments get frames; right for the largest k whose lowest is above it.
     levels = (np.cumsum(highest) - budget) / np.arange(1, len(scores) + 1)
     level = levels[highest > levels][-1]
-    return np.maximum(worth - level, 0.0)
+    return np.asarray(np.maximum(worth - level, 0.0))
 
 
 def covering_times(surprise: ArrayLike, bounds: ArrayLike, budget: int) -> Numbers:
