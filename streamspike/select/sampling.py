@@ -1,9 +1,10 @@
 """Frames of a finished video, the more of them the more surprising a segment was.
 
-- covering, ours: each further frame of a segment tells half as much as the one before, so the budget maximises
+- covering, ours (ADR 16): each further frame of a segment tells half as much as the one before, so the budget maximises
   sum_i w_i (1 - 2^-n_i), where w_i = S_i + mean(S): half of what there is to tell is spread evenly. Solved for real n_i
   (water-filling, Boyd and Vandenberghe 2004, example 5.2), n_i = max(0, log2(w_i / level)); the k-th frame stands where
-  the running sum of n passes k + 1/2. No chance, no frame twice, and with equal scores the frames of `uniform`.
+  the running sum of n passes k + 1/2. With fewer frames than segments they come in twos, as one frame shows no motion.
+  No chance, and no frame twice.
 
 Both published variants, as the paper (SPIKE, arXiv 2509.23433) and the authors' code have them:
 
@@ -22,6 +23,8 @@ As published, and worth knowing (docs/surprise.md has what it costs):
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,14 +128,29 @@ def cover(surprise: ArrayLike, budget: int) -> Numbers:
 
 
 def covering_times(surprise: ArrayLike, bounds: ArrayLike, budget: int) -> Numbers:
-    """The covering variant: `budget` times in ascending order. Raises as `sample_times`."""
+    """The covering variant: `budget` times in ascending order. Raises as `sample_times`.
+
+    Of fewer times than segments, two that follow each other and are more than a segment apart come half a segment apart
+    in the segment between them.
+    """
     edges = _check_bounds(surprise, bounds)
+    lengths = np.diff(edges)
     passed = np.concatenate([[0.0], np.cumsum(cover(surprise, budget))])
     passed *= budget / passed[-1]
-    marks = np.arange(budget) + 0.5
-    inside = np.searchsorted(passed, marks, side="right") - 1
-    share = (marks - passed[inside]) / np.diff(passed)[inside]
-    return np.asarray(edges[inside] + share * np.diff(edges)[inside])
+
+    def find(marks: NDArray[Any]) -> tuple[Numbers, NDArray[np.intp]]:
+        inside = np.searchsorted(passed, marks, side="right") - 1
+        return edges[inside] + (marks - passed[inside]) / np.diff(passed)[inside] * lengths[inside], inside
+
+    times, _ = find(np.arange(budget) + 0.5)
+    if budget < len(lengths):
+        twos = times[: budget // 2 * 2].reshape(-1, 2)
+        middles, inside = find(2.0 * np.arange(len(twos)) + 1.0)
+        quarters = lengths[inside] / 4
+        middles = np.clip(middles, edges[inside] + quarters, edges[inside + 1] - quarters)
+        apart = twos[:, 1] - twos[:, 0] > lengths[inside]
+        twos[apart] = np.stack([middles - quarters, middles + quarters], axis=1)[apart]
+    return np.sort(times)
 
 
 def frames_at(times: ArrayLike, frame_times: ArrayLike) -> NDArray[np.int64]:
