@@ -180,7 +180,7 @@ class Trainer:
             Muon(matrices, lr=settings.peak_rate, weight_decay=0.01),
             torch.optim.AdamW(rest, lr=settings.peak_rate, betas=(0.9, 0.98), weight_decay=0.01),
         )
-        self.start: dict[str, Tensor] = {}
+        self.start_weights: dict[str, Tensor] = {}
         """The weights it started from, if a share of them is kept."""
         self.steps = 0
         self.clips = 0
@@ -244,7 +244,7 @@ class Trainer:
         state = {
             "model": self.model.state_dict(), "head": self.head.state_dict(), "steps": self.steps, "clips": self.clips,
             "seconds": self.seconds, "settings": asdict(self.settings), "sentences": self.sentences,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "start": self.start,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "start": self.start_weights,
         }  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, folder / "checkpoint.new")
@@ -259,12 +259,12 @@ class Trainer:
         Weights fine-tuned from one start lie in one valley, and the mean of both ends makes fewer mistakes than either
         (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
         """
-        if not self.start:
+        if not self.start_weights:
             yield
             return
         trained = {name: weights.clone() for name, weights in self.model.state_dict().items()}
         self.model.load_state_dict(
-            {name: weights.lerp(self.start[name], self.settings.keep) for name, weights in trained.items()}
+            {name: weights.lerp(self.start_weights[name], self.settings.keep) for name, weights in trained.items()}
         )
         try:
             yield
@@ -293,19 +293,21 @@ class Trainer:
         except RuntimeError as error:
             raise ModelError(f"{name} has another shape than the built-in model; start without --from") from error
         if self.settings.keep:
-            self.start = {key: weights.clone() for key, weights in self.model.state_dict().items()}
+            self.start_weights = {key: weights.clone() for key, weights in self.model.state_dict().items()}
 
     def load(self, folder: Path) -> bool:
-        """Continue from a checkpoint; False when there is none."""
+        """Continue from a checkpoint; False when there is none. Raises ModelError: of other sentences, or none to keep."""
         path = folder / "checkpoint.pt"
         if not path.exists():
             return False
         state = torch.load(path, map_location=self.settings.device, weights_only=True)
         if tuple(state["sentences"]) != self.sentences:
-            raise ValueError(f"{path} was trained on other sentences than the world says now; choose another folder")
+            raise ModelError(f"{path} was trained on other sentences than the world says now; choose another folder")
+        if self.settings.keep and not state.get("start"):
+            raise ModelError(f"{path} was begun without --keep and has no start to keep; choose another folder")
         self.model.load_state_dict(state["model"])
         self.head.load_state_dict(state["head"])
-        self.start = state["start"]
+        self.start_weights = state.get("start", {})  # runs of earlier versions have none
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]

@@ -63,8 +63,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 @pytest.mark.slow
 def test_other_sentences_are_not_mixed_up(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
     trainer.save(tmp_path)
-    with pytest.raises(ValueError, match="other sentences"):
+    with pytest.raises(ModelError, match="other sentences"):
         Trainer(trainer.settings, [*sentences, "a whale jumps"]).load(tmp_path)
+
+
+def test_a_share_of_a_start_that_was_not_kept_is_refused(
+    trainer: Trainer, sentences: list[str], tmp_path: Path
+) -> None:
+    """And a checkpoint of a version that kept none is continued as it was."""
+    trainer.save(tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["start"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    assert Trainer(trainer.settings, sentences).load(tmp_path)
+    with pytest.raises(ModelError, match="begun without --keep"):
+        Trainer(replace(trainer.settings, start="nano", keep=0.5), sentences).load(tmp_path)
 
 
 @pytest.mark.slow
