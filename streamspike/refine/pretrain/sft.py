@@ -296,7 +296,7 @@ class Trainer:
             self.start_weights = {key: weights.clone() for key, weights in self.model.state_dict().items()}
 
     def load(self, folder: Path) -> bool:
-        """Continue from a checkpoint; False when there is none. Raises ModelError: of other sentences, or none to keep."""
+        """Continue from a checkpoint; False when there is none. Raises ModelError: it is not one to continue."""
         path = folder / "checkpoint.pt"
         if not path.exists():
             return False
