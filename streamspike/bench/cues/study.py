@@ -35,9 +35,9 @@ from streamspike.bench.cues.tables import summarise
 from streamspike.bench.machine import describe_machine, find_commit
 from streamspike.config import CuesName
 from streamspike.errors import ConfigError
-from streamspike.refine.pretrain.nano import FRAME_PX
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX
 from streamspike.refine.pretrain.rows import Branch
-from streamspike.refine.pretrain.sft import CELLS, Pretraining, Trainer
+from streamspike.refine.pretrain.sft import Pretraining, Trainer
 from streamspike.world.sentences import all_sentences
 
 START = "start"

@@ -18,7 +18,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine.pretrain import sft
+from streamspike.refine.pretrain import nano, sft
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.sft import Pretraining, Trainer, evaluate, pretrain
 from tests.support.checkpoints import save_checkpoint
@@ -190,7 +190,28 @@ def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
     assert torch.equal(other.model.lm_head.weight, after), "they are tied"
 
 
+def test_blocks_that_are_new_change_nothing_until_they_learn(
+    trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.save(tmp_path)
+    depth = nano.VISION_BLOCKS
+    monkeypatch.setattr(nano, "VISION_BLOCKS", depth + 2)
+    deeper = Trainer(replace(trainer.settings, minutes=1e6, seed=5), sentences)
+    deeper.start_from(str(tmp_path / "model"))
+    assert deeper.model.config.vision_config.depth == len(deeper.model.model.visual.blocks) == depth + 2
+    monkeypatch.setattr(nano, "VISION_BLOCKS", depth)
+    shallow = Trainer(trainer.settings, sentences)
+    shallow.start_from(str(tmp_path / "model"))
+    assert evaluate(deeper, clips) == pytest.approx(evaluate(shallow, clips), rel=1e-4)
+
+    before = {name: weights.clone() for name, weights in deeper.model.model.visual.blocks[-1].named_parameters()}
+    for _ in range(2):  # at first only what is zero learns
+        deeper.step(clips)
+    for name, weights in deeper.model.model.visual.blocks[-1].named_parameters():
+        assert not torch.equal(weights, before[name]), f"{name} does not learn"
+
+
 def test_a_model_of_another_shape_is_no_start(trainer: Trainer, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "other", "qwen2_5_vl")
-    with pytest.raises(ModelError, match="another shape"):
+    with pytest.raises(ModelError, match="another width"):
         trainer.start_from(str(tmp_path / "other"))
