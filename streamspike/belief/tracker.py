@@ -82,6 +82,7 @@ class BeliefTracker:
             complete=self._config.complete,
             verify=self._config.posterior == "verify",
             previous=self._cache.previous(segment.epoch),
+            opening=bool(before),
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:

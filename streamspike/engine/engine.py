@@ -39,6 +39,7 @@ from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.ledger import Ledger
 from streamspike.engine.model import LoadedModel
+from streamspike.engine.opening import join, split
 from streamspike.engine.reference import NOTHING_READABLE
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler
@@ -145,7 +146,8 @@ class IncrementalEngine:
         answered, it is. An EngineError stands in the place of an answer that could not be given.
         """
         answers: dict[int, Assessment | Exception] = {}
-        waiting = list(enumerate(requests))
+        parts = [(number, part) for number, request in enumerate(requests) for part in split(request)]
+        waiting = list(enumerate(part for _, part in parts))
         while waiting:
             first: dict[str, tuple[int, Request]] = {}
             for number, request in waiting:
@@ -153,7 +155,10 @@ class IncrementalEngine:
             step = list(first.values())
             answers |= zip((number for number, _ in step), self._try([request for _, request in step]), strict=True)
             waiting = [item for item in waiting if item[0] not in answers]
-        return [answers[number] for number in range(len(requests))]
+        whole: list[list[Assessment | Exception]] = [[] for _ in requests]
+        for place, (number, _) in enumerate(parts):
+            whole[number].append(answers[place])
+        return [join(each) for each in whole]
 
     def _try(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         try:
@@ -384,7 +389,8 @@ class IncrementalEngine:
         if isinstance(answer, Assessment):
             stream.close()
             stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
-            self._keep(turn.request.camera_id, stream)
+            if not turn.request.opening:
+                self._keep(turn.request.camera_id, stream)
         return answer
 
     def _read(self, token_ids: Sequence[int]) -> str:
