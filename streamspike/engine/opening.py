@@ -7,7 +7,7 @@ captioned 32 % of first segments rightly, and 70 % without.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from streamspike.core import Assessment, Request
@@ -24,6 +24,15 @@ def split(request: Request) -> tuple[Request, ...]:
         replace(request, camera_id=request.camera_id + PART),
         replace(request, window=(), opening=False),
     )
+
+
+def in_parts(
+    requests: Sequence[Request], assess: Callable[[Sequence[Request]], list[Assessment | Exception]]
+) -> list[Assessment | Exception]:
+    """Answers in the order of the requests; `assess` is asked once, about all their parts."""
+    parts = [split(request) for request in requests]
+    answers = iter(assess([part for each in parts for part in each]))
+    return [join([next(answers) for _ in each]) for each in parts]
 
 
 def join(answers: Sequence[Assessment | Exception]) -> Assessment | Exception:
