@@ -52,8 +52,11 @@ def test_the_camera_remembers_its_segment_and_not_the_still(
     assert new == forwards["vision"][0], "of the two segments only the new one is encoded"
 
 
-def test_openings_of_several_cameras_and_other_segments_go_together(tiny: LoadedModel, make_engine: MakeEngine) -> None:
-    engine, reference = make_engine(tiny), ReferenceEngine(tiny)
+@pytest.mark.parametrize("sizes", ["any", "fixed"])
+def test_openings_of_several_cameras_and_other_segments_go_together(
+    tiny: LoadedModel, tiny_fixed: LoadedModel, make_engine: MakeEngine, sizes: str
+) -> None:
+    engine, reference = make_engine(tiny_fixed if sizes == "fixed" else tiny), ReferenceEngine(tiny)
     requests = [opening_of("door"), ask(film(3, seed=2), 2, camera_id="yard"), opening_of("gate", seed=1)]
     for one, other in zip(engine.assess_batch(requests), reference.assess_batch(requests), strict=True):
         assert isinstance(one, Assessment) and isinstance(other, Assessment)

@@ -154,7 +154,7 @@ def world_examples(seed: int, count: int, clips: WorldClips | None = None, cache
 
 
 @dataclass(frozen=True, slots=True)
-class WorldDataset:
+class WorldSplit:
     """Simulated clips to learn from, and as many of other cameras that are held out."""
 
     seed: int
@@ -172,7 +172,7 @@ class WorldDataset:
         return world_examples(self.seed + HELD_OUT_SEED, self.count, self.clips)
 
 
-def parse_world_clips(address: str, clips: WorldClips | None = None) -> WorldDataset:
+def parse_world_clips(address: str, clips: WorldClips | None = None) -> WorldSplit:
     """Read `world:SEED:COUNT`, such as `world:0:200` or `world:0:200?scene=street&rule=left&surprising=0.6`.
 
     Args:
@@ -198,7 +198,7 @@ def parse_world_clips(address: str, clips: WorldClips | None = None) -> WorldDat
                 raise DatasetError(f"simulated clips have no setting {key!r}; they have scene, rule and surprising")
         except (ValueError, KeyError) as error:
             raise DatasetError(f"{key}={value!r} is not a value for simulated clips") from error
-    return WorldDataset(int(match[1]), int(match[2]), clips)
+    return WorldSplit(int(match[1]), int(match[2]), clips)
 
 
 def describe_clip(truths: Sequence[Truth]) -> str:

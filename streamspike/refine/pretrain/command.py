@@ -34,7 +34,8 @@ def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], 
             float, typer.Option(min=0, max=0.95, help="With --from: share of its weights in the finished model.")
         ] = 0.0,
         rate: Annotated[
-            float, typer.Option(min=1e-6, max=0.1, help="Peak of the learning rate; with --from less undoes less.")
+            float,
+            typer.Option(min=1e-6, max=0.1, help="Peak of the learning rate; lower keeps more of --from."),
         ] = 2.5e-3,
     ) -> None:
         """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""

@@ -222,7 +222,12 @@ class Trainer:
             raise ModelError(f"{path} was trained on other sentences than the world says now; choose another folder")
         if self.settings.keep and not state.get("start"):
             raise ModelError(f"{path} was begun without --keep and has no start to keep; choose another folder")
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path} has a model of another shape; choose another folder, and --from {folder / 'model'}"
+            ) from error
         self.head.load_state_dict(state["head"])
         self.start_weights = state.get("start", {})  # runs of earlier versions have none
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

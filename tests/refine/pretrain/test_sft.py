@@ -190,6 +190,17 @@ def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
     assert torch.equal(other.model.lm_head.weight, after), "they are tied"
 
 
+def test_a_checkpoint_of_fewer_blocks_is_no_one_to_continue_but_to_start_from(
+    trainer: Trainer, sentences: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.save(tmp_path)
+    monkeypatch.setattr(nano, "VISION_BLOCKS", nano.VISION_BLOCKS + 1)
+    deeper = Trainer(trainer.settings, sentences)
+    with pytest.raises(ModelError, match="another shape"):
+        deeper.load(tmp_path)
+    deeper.start_from(str(tmp_path / "model"))
+
+
 def test_blocks_that_are_new_change_nothing_until_they_learn(
     trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
