@@ -99,11 +99,12 @@ def measure_cues(study: CuesStudy, folder: Path, device: str, workers: int, repo
     )
     sentences = all_sentences()
     shape = ClipShape(study.seed, settings.num_blocks, FRAME_PX, CELLS, settings.summary_words, study.cues)
-    num_steps = _plan(study, folder, settings, sentences, shape, workers)
+    about = {**asdict(study), "start": load_model(ModelConfig(name=study.start, device="cpu")).slot.base}
+    num_steps = _plan(study, about, folder, settings, sentences, shape, workers)
     models = _train(folder, settings, sentences, shape, workers, study.start, num_steps, report)
     answers = _test(study, folder, models, shape, workers, report)
     return {
-        "study": asdict(study),
+        "study": about,
         "steps": num_steps,
         "clips_trained": {name: models[name].clips for name in VIEWS},
         "training_minutes": {name: models[name].seconds / 60 for name in VIEWS},
@@ -121,12 +122,16 @@ def make_trainer(settings: Pretraining, sentences: Sequence[str], start: str, nu
 
 
 def _plan(
-    study: CuesStudy, folder: Path, settings: Pretraining, sentences: Sequence[str], shape: ClipShape, workers: int
+    study: CuesStudy,
+    about: dict[str, Any],
+    folder: Path,
+    settings: Pretraining,
+    sentences: Sequence[str],
+    shape: ClipShape,
+    workers: int,
 ) -> int:
-    """How many steps fit in the minutes, found out once and kept with the study and the version of its start."""
+    """How many steps fit in the minutes, found once and kept with `about`, the study and the version of its start."""
     path = folder / "study.json"
-    start = load_model(ModelConfig(name=study.start, device="cpu")).slot.base
-    about = {**asdict(study), "start": start}
     if path.exists():
         plan = json.loads(path.read_text(encoding="utf-8"))
         if plan["study"] != about:

@@ -146,7 +146,7 @@ def test_the_number_of_steps_follows_from_the_minutes_and_is_kept(tmp_path: Path
     result, _ = run(study, tmp_path / "study")
     kept = json.loads((tmp_path / "study" / "study.json").read_text())
     assert kept == {"study": vars_of(study), "steps": result["steps"]}
-    assert result["steps"] >= 1
+    assert result["steps"] >= 1 and result["study"] == vars_of(study), "says from which weights"
 
 
 def vars_of(study: cues.CuesStudy) -> dict[str, Any]:
