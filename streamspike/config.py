@@ -133,6 +133,9 @@ class BeliefConfig(Section):
     change: Annotated[
         float, Field(ge=0, le=10, description="weight of how much more than usual the picture changes; 0: words alone")
     ] = 0.25
+    opening: Annotated[
+        float, Field(ge=0, le=1, description="certainty of beliefs from the first picture alone; 0: not scored")
+    ] = 0.5
     mode: Annotated[
         Literal["paper", "steady"], Field(description="paper: new hypotheses for every segment; steady: by rule")
     ] = "paper"

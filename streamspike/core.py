@@ -119,6 +119,8 @@ class Request:
     """Also ask whether each hypothesis is true (the published code's posterior)."""
     previous: tuple[str, ...] = ()
     """The last hypotheses of this epoch, stale or not: what is scored when there is no time to sample."""
+    opening: bool = False
+    """W_t is no past but a still of O_t's first picture: O_t is captioned without it."""
     num_sightings: int = 0
     """Sentences to draw about what was seen, as they come: temperature 1, the whole vocabulary, repeats and all."""
 

@@ -1,6 +1,7 @@
 """Scores of segments that need no model, by the names they have in the configuration.
 
-- `frame-difference`, `rgb-histogram`, `optical-flow` compare the newest frame of a segment with that of the one before.
+- `frame-difference`, `rgb-histogram`, `optical-flow` compare the newest frame of a segment with that of the one before;
+  in the first of an epoch, with its own first frame.
 - `itti-baldi` sees every frame of a segment; its most surprising one counts.
 - `uniform` says the same of every segment, as uniform sampling of frames does: whoever breaks ties decides.
 - `middle` says the middle of the video, where people who film something tend to have it: its score falls on both sides.
@@ -51,7 +52,7 @@ class Baseline(Protocol):
     """Scores segments of one camera, in order."""
 
     def score(self, segment: Segment) -> float:
-        """Higher is more unusual, never negative; 0.0 for the first segment of an epoch."""
+        """Higher is more unusual, never negative; 0.0 where there is nothing to compare a segment with."""
         ...
 
 
@@ -96,21 +97,23 @@ class SegmentScore:
     def __init__(self, frame_score: FrameScore, *, every_frame: bool) -> None:
         """
         Args:
-            every_frame: all frames of a segment are seen and the highest score counts; else only its newest is seen.
+            every_frame: all frames of a segment are seen and the highest score counts; else only its newest is seen,
+                and its first where an epoch begins.
         """
         self._frame_score = frame_score
         self._every_frame = every_frame
         self._epoch: int | None = None
 
     def score(self, segment: Segment) -> float:
-        is_first = segment.epoch != self._epoch
-        if is_first:
-            self._frame_score.forget()
-            self._epoch = segment.epoch
         # A camera that delivers too few frames repeats them; a repetition is nothing to see.
         frames = list({id(frame): frame for frame in segment.frames}.values())
-        scores = [self._frame_score.see(frame.pixels) for frame in (frames if self._every_frame else frames[-1:])]
-        return 0.0 if is_first else max(scores)
+        if segment.epoch != self._epoch:
+            self._frame_score.forget()
+            self._epoch = segment.epoch
+            self._frame_score.see(frames[0].pixels)
+            frames = frames[1:]
+        seen = frames if self._every_frame else frames[-1:]
+        return max((self._frame_score.see(frame.pixels) for frame in seen), default=0.0)
 
 
 class Uniform:

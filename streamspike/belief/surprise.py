@@ -98,13 +98,17 @@ def jensen_shannon(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     return min(1.0, nats / math.log(2.0))
 
 
-def measure(assessment: Assessment, config: BeliefConfig, frequencies: Sequence[float] = ()) -> Measure:
+def measure(
+    assessment: Assessment, config: BeliefConfig, frequencies: Sequence[float] = (), certainty: float = 1.0
+) -> Measure:
     """Prior, posterior and the distance between them, as the config defines beliefs.
 
-    Without hypotheses (the first segment of an epoch) there is no belief to move: empty, and a surprise of 0.
+    Without hypotheses there is no belief to move: empty, and a surprise of 0.
 
     Args:
         frequencies: how often the camera showed each hypothesis; empty where nobody counted.
+        certainty: in (0, 1], the power of the prior (Ibrahim and Chen, "Power prior distributions", Statistical Science
+            15(1), 2000): below 1 where it comes from less than a window.
 
     Raises:
         ValueError: a score is not finite, or `verify` is asked of an assessment without likelihoods.
@@ -112,7 +116,7 @@ def measure(assessment: Assessment, config: BeliefConfig, frequencies: Sequence[
     scores = assessment.scores
     if not scores:
         return Measure((), (), 0.0, 0.0)
-    log_prior = log_softmax(_normalised(scores, [s.log_prior for s in scores], config), config.tau)
+    log_prior = log_softmax(_normalised(scores, [s.log_prior for s in scores], config), config.tau / certainty)
     if frequencies:
         log_prior = recall(log_prior, frequencies, config.experience)
     if config.posterior == "verify":

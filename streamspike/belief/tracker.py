@@ -29,6 +29,9 @@ class BeliefTracker:
 
     For each segment, `request` and then `observe`, or `skip` when nobody could answer. Window and memory are forgotten
     at a new epoch: nobody knows how long the camera was away. What it has shown so far is not (`experience.py`).
+
+    The first segment of an epoch has no past but its own first picture, held still: that is its window, and what is
+    expected from it counts less (`opening`; ADR 17), or a fall in the first second could not surprise.
     """
 
     def __init__(self, camera_id: str, config: BeliefConfig, model_name: str, seed: int) -> None:
@@ -60,15 +63,18 @@ class BeliefTracker:
     def request(self, segment: Segment) -> Request:
         """What to ask about a segment. This operation will not modify the tracker.
 
-        The window is empty for the first segment of an epoch: there is no prior, and the engine only captions.
+        Without `opening` the window is empty for the first segment of an epoch: there is no prior, and the engine only
+        captions.
         """
         same = segment.epoch == self._epoch
+        frames = _pixels(segment)
+        before = () if same or not self._config.opening else ((frames[0],) * len(frames),)
         return Request(
             camera_id=self._camera_id,
             epoch=segment.epoch,
             index=segment.index,
-            window=tuple(seen.frames for seen in self._window) if same else (),
-            observation=_pixels(segment),
+            window=tuple(seen.frames for seen in self._window) if same else before,
+            observation=frames,
             summary=self._summary.text if same else "",
             hypotheses=self._cache.current(segment.epoch),
             sampling=self._sampling,
@@ -76,13 +82,15 @@ class BeliefTracker:
             complete=self._config.complete,
             verify=self._config.posterior == "verify",
             previous=self._cache.previous(segment.epoch),
+            opening=bool(before),
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
         """Update the belief with the engine's answer to `request(segment)`; the segment enters the window."""
+        opens = segment.epoch != self._epoch
         self._enter(segment.epoch)
         often = self._experience.frequencies(score.text for score in assessment.scores)
-        measured = measure(assessment, self._config, often)
+        measured = measure(assessment, self._config, often, (self._config.opening or 1.0) if opens else 1.0)
         change_nats = self._change_nats(segment)
         observation = Observation(
             camera_id=self._camera_id,
@@ -103,7 +111,7 @@ class BeliefTracker:
             stage_seconds=assessment.stage_seconds,
             change_nats=change_nats,
         )
-        if assessment.scores:
+        if assessment.scores and not opens:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
         self._remember(_Seen(_pixels(segment), assessment.caption))
         self._experience.add(assessment.caption)

@@ -39,13 +39,13 @@ from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.ledger import Ledger
 from streamspike.engine.model import LoadedModel
-from streamspike.engine.reference import NOTHING_READABLE
+from streamspike.engine.opening import in_parts
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler
 from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
 from streamspike.engine.turn import Turn
 from streamspike.engine.vision import FrameSize
-from streamspike.engine.writer import CaptionWriter, Writer, advance
+from streamspike.engine.writer import Writer, advance
 from streamspike.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -144,6 +144,9 @@ class IncrementalEngine:
         When a step fails as a whole, as it does when memory is short, its halves are tried: what one camera can be
         answered, it is. An EngineError stands in the place of an answer that could not be given.
         """
+        return in_parts(requests, self._assess_parts)
+
+    def _assess_parts(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         answers: dict[int, Assessment | Exception] = {}
         waiting = list(enumerate(requests))
         while waiting:
@@ -319,9 +322,7 @@ class IncrementalEngine:
     def _write_on_trees(self, turns: Sequence[Turn]) -> None:
         """Hypotheses and captions, one forward per word that was not guessed."""
         end_id, rows = self._loaded.layout.special.end, [turn.row for turn in turns]
-        captions = [
-            CaptionWriter(turn.inquiry.seen, end_id, turn.request.sampling.max_caption_tokens) for turn in turns
-        ]
+        captions = [turn.caption_writer(end_id) for turn in turns]
         draws = {turn: turn.hypothesis_writer(end_id, self._read) for turn in turns if turn.samples}
         sightings = {turn: turn.sighting_writer(end_id, self._read) for turn in turns if turn.sights}
         all_writers: list[tuple[PackedRow, Writer]] = [(turn.row, writer) for turn, writer in draws.items()]
@@ -354,9 +355,7 @@ class IncrementalEngine:
         if not scored:
             return
         for turn in scored:
-            turn.hypotheses = turn.hypotheses or (NOTHING_READABLE,)
-            if turn.request.complete:
-                turn.complete(self._read(turn.caption_ids))
+            turn.settle(self._read(turn.caption_ids))
             turn.inquiry.add_hypotheses(turn.hypotheses, turn.request.verify)
             turn.inquiry.add_hypotheses(turn.texts, verify=False)
         compute(self._loaded, [turn.row for turn in scored])
@@ -384,7 +383,8 @@ class IncrementalEngine:
         if isinstance(answer, Assessment):
             stream.close()
             stream.remember(map(self._tokenize, turn.hypotheses), caption, turn.caption_ids)
-            self._keep(turn.request.camera_id, stream)
+            if not turn.request.opening:
+                self._keep(turn.request.camera_id, stream)
         return answer
 
     def _read(self, token_ids: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from streamspike.core import Assessment, Request
 from streamspike.engine.adapter import Adapter
 from streamspike.engine.forward import Row, last_logits
 from streamspike.engine.model import LoadedModel
+from streamspike.engine.opening import join, split
 from streamspike.errors import EngineError
 
 
@@ -47,11 +48,13 @@ class PlainEngine(ABC):
         """
         try:
             with torch.inference_mode():
-                return self._assess(request)
+                answer = join([self._assess(part) for part in split(request)])
         except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
             raise EngineError(
                 f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
             ) from error
+        assert isinstance(answer, Assessment)  # what fails has been raised
+        return answer
 
     def assess_batch(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         """One after the other: nothing is shared, so nothing can go wrong between cameras."""

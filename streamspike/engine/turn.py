@@ -11,11 +11,11 @@ from streamspike.core import Assessment, Request, Sampling, Scores
 from streamspike.engine.beams import make_beams
 from streamspike.engine.decode import Nucleus, as_they_come
 from streamspike.engine.inquiry import Inquiry
-from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, SIGHTING_SEED
+from streamspike.engine.reference import DRAWS_PER_HYPOTHESIS, NOTHING_READABLE, SIGHTING_SEED
 from streamspike.engine.runner import PackedRow
 from streamspike.engine.sampler import Question
 from streamspike.engine.stream import Frames, Stream
-from streamspike.engine.writer import BeamWriter, DrawWriter, Reader
+from streamspike.engine.writer import BeamWriter, CaptionWriter, DrawWriter, Reader
 from streamspike.errors import EngineError
 
 
@@ -55,8 +55,11 @@ class Turn:
         """All that is scored: the hypotheses, then what else was drawn."""
         return tuple(dict.fromkeys((*self.hypotheses, *self.seen)))
 
-    def complete(self, caption: str) -> None:
-        """The caption joins the hypotheses, unless it is one of them."""
+    def settle(self, caption: str) -> None:
+        """What is scored is known now: one hypothesis at least, and the caption joins if that is wanted."""
+        self.hypotheses = self.hypotheses or (NOTHING_READABLE,)
+        if not self.request.complete:
+            return
         completed = distinct([*self.hypotheses, caption])
         self.joined = self.joined or len(completed) > len(self.hypotheses)
         self.hypotheses = completed
@@ -74,6 +77,10 @@ class Turn:
     def sighting_nucleus(self) -> Nucleus:
         """Draws sentences about what was seen."""
         return Nucleus(self.sighting, self.request.num_sightings, self.request.seed + SIGHTING_SEED)
+
+    def caption_writer(self, end_id: int) -> CaptionWriter:
+        """Writes what is seen on the row's tree."""
+        return CaptionWriter(self.inquiry.seen, end_id, self.request.sampling.max_caption_tokens)
 
     def hypothesis_writer(self, end_id: int, read: Reader) -> BeamWriter | DrawWriter:
         """Writes the hypotheses on the row's tree."""

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from streamspike.errors import ConfigError
-
 if TYPE_CHECKING:
     from streamspike.config import BeliefConfig, Config
     from streamspike.engine.model import LoadedModel
@@ -20,17 +18,17 @@ if TYPE_CHECKING:
     from streamspike.refine.policy import Policy
     from streamspike.refine.training import Learner, TrainSettings
 
-WORLD = re.compile(r"world:(\d+):(\d+)")
-HELD_OUT_SEED = 500_000
-"""Added to the seed of simulated clips for those that are held out."""
 PAPER_HYPOTHESES, PAPER_WINDOW, PAPER_TRAJECTORIES = 3, 4, 3
 RANK = 16
 """Of a new adapter."""
 
-
 DatasetArgument = Annotated[
     str,
-    typer.Argument(metavar="DATASET", help="Folder that refine export wrote; or world:SEED:COUNT, simulated clips."),
+    typer.Argument(
+        metavar="DATASET",
+        help="Folder that refine export wrote; or world:SEED:COUNT, simulated clips (and ?scene=street&rule=left: of "
+        "streets that keep left).",
+    ),
 ]
 OutOption = Annotated[Path, typer.Option(help="Folder of the run; an interrupted run there is continued.")]
 StepsOption = Annotated[int, typer.Option(min=0, help="Steps of the whole run; 0: as many as fit into --minutes.")]
@@ -91,29 +89,19 @@ class First:
         return (self[number] for number in range(self._count))
 
 
-def parse_world(dataset: str) -> tuple[int, int]:
-    """Seed and number of simulated clips, from `world:SEED:COUNT`. Raises ConfigError."""
-    match = WORLD.fullmatch(dataset)
-    if match is None:
-        raise ConfigError(f"simulated clips are world:SEED:COUNT, such as world:0:200; not {dataset!r}")
-    return int(match[1]), int(match[2])
-
-
 def open_clips(dataset: str, segment_seconds: float) -> Clips:
     """
     Raises:
-        ConfigError: `world:` without seed and count.
-        DatasetError: no dataset in the folder.
+        DatasetError: no dataset in the folder, or no such simulated clips.
     """
     from streamspike.refine.dataset.reading import read_examples
-    from streamspike.refine.dataset.world import WorldClips, world_examples
+    from streamspike.refine.dataset.world import WorldClips, parse_world_clips
 
     if not dataset.startswith("world:"):
         train = read_examples(Path(dataset), "train")
         return Clips(train, read_examples(Path(dataset), "held_out"), train.data_hash)
-    seed, count = parse_world(dataset)
-    clips = WorldClips(segment_seconds=segment_seconds)
-    return Clips(world_examples(seed, count, clips), world_examples(seed + HELD_OUT_SEED, count, clips), dataset)
+    world = parse_world_clips(dataset, WorldClips(segment_seconds=segment_seconds))
+    return Clips(world.train, world.held_out, dataset)
 
 
 def load_bare(settings: Config) -> LoadedModel:

@@ -99,13 +99,14 @@ def roll_out(
     """M trajectories over a clip; the same seed and weights give the same ones.
 
     Args:
-        belief: how hypotheses are drawn and surprise is computed; its mode does not matter.
+        belief: how hypotheses are drawn and surprise is computed; its mode and opening do not matter.
         caption: whether the clip is captioned.
 
     Raises:
         EngineError: the model failed.
     """
-    belief = belief.model_copy(update={"mode": "paper", "complete": belief.complete or settings.join})
+    changes = {"mode": "paper", "complete": belief.complete or settings.join}
+    belief = belief.model_copy(update={**changes, "opening": 0.0})  # a picture alone lets expect too little
     names = [f"{example.example_id}#{number}" for number in range(settings.num_trajectories)]
     found: list[list[Expectation]] = [[] for _ in names]
     observed: list[list[Observation]] = [[] for _ in names]

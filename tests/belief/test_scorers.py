@@ -118,7 +118,7 @@ def test_zero_shot_shows_the_model_its_window_and_keeps_the_mean_rating() -> Non
         scores.append(score_of(scorer, observation))
         nats.append(observation.surprise_nats)
         assert (observation.hypotheses, observation.model) == ((), "zero-shot")
-    assert windows == [0, 1, 2, 2, 2]
+    assert windows == [1, 1, 2, 2, 2], "before the first there is its own picture"
     assert scores == pytest.approx([0, 3, 1, 9, 2], abs=1e-6)
     assert nats == pytest.approx([0, math.log(2), math.log(3 / 2), math.log(4), math.log(5 / 3)])
 

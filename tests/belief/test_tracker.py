@@ -24,7 +24,7 @@ def make_segment(index: int, epoch: int = 0) -> Segment:
 
 
 def make_tracker(**config: object) -> BeliefTracker:
-    exact = {"doubt": 0.0, "experience": 0.0, "change": 0.0}  # what the assessments say is taken as it is
+    exact = {"doubt": 0.0, "experience": 0.0, "change": 0.0, "opening": 0.0}  # what the assessments say as it is
     return BeliefTracker("door", BeliefConfig.model_validate({**exact, **config}), "fake@0", seed=3)
 
 
@@ -45,12 +45,36 @@ def captioned_by_index(request: Request) -> Answer:
     return Answer(caption=f"caption {request.index}")
 
 
-def test_the_first_segment_has_no_window_no_hypotheses_and_no_surprise() -> None:
+def test_without_opening_the_first_segment_has_no_window_no_hypotheses_and_no_surprise() -> None:
     requests, (observation,) = run(make_tracker(), [make_segment(0)])
     assert requests[0].window == ()
     assert observation.hypotheses == observation.prior == observation.posterior == ()
     assert observation.surprise_nats == observation.jensen_shannon == 0.0
     assert observation.caption == SAME
+
+
+def test_the_first_segment_of_an_epoch_is_expected_from_its_own_first_picture() -> None:
+    tracker = make_tracker(opening=0.5)
+    segments = [make_segment(0), make_segment(1), make_segment(2, epoch=1), make_segment(3, epoch=1)]
+    requests, observations = run(tracker, segments, surprising_at(0, 2))
+    assert [shown(request) for request in requests] == [[0], [0], [2], [2]]
+    for opening, segment in ((requests[0], segments[0]), (requests[2], segments[2])):
+        ((one, two),) = opening.window
+        assert one is two is segment.frames[0].pixels and opening.observation == tuple(f.pixels for f in segment.frames)
+    usual = 0.98 * np.log(99)
+    for observation in (observations[0], observations[2]):
+        odds = np.sqrt(99)  # half as certain as with a window
+        assert observation.prior == pytest.approx((odds / (odds + 1), 1 / (odds + 1)))
+        assert observation.posterior == pytest.approx((0.01, 0.99))
+        assert 0.4 * usual < observation.surprise_nats < 0.6 * usual
+    assert observations[1].surprise_nats == observations[3].surprise_nats == 0.0
+
+
+def test_what_a_picture_lets_expect_is_not_kept() -> None:
+    tracker = make_tracker(mode="steady", max_age_segments=9, opening=0.5)
+    requests, _ = run(tracker, [make_segment(i) for i in range(3)])
+    assert [bool(request.hypotheses) for request in requests] == [False, False, True]
+    assert requests[1].previous == ()
 
 
 def test_the_window_holds_the_last_w_segments_oldest_first() -> None:

@@ -84,7 +84,7 @@ async def test_every_segment_of_a_file_is_scored_in_order(monkeypatch: pytest.Mo
     pipeline = await watch(config, engine, sink)
     assert sink.indices == list(range(12)) == [request.index for request in engine.requests]
     assert pipeline.stats.segments == 12 and not pipeline.stats.dropped_segments
-    assert [len(request.window) for request in engine.requests] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8]
+    assert [len(request.window) for request in engine.requests] == [1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 8]
 
 
 async def test_a_failing_model_is_counted_and_the_stream_goes_on(
@@ -96,7 +96,7 @@ async def test_a_failing_model_is_counted_and_the_stream_goes_on(
     assert sink.indices == [0, 1, 4, 5, 7]
     assert pipeline.stats.dropped_segments == {"engine_failed": 3}
     # What was not scored was still seen.
-    assert [len(request.window) for request in engine.requests] == list(range(8))
+    assert [len(request.window) for request in engine.requests] == [1, *range(1, 8)]
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 2, "one line for each time the model goes down, not one per segment"
 
@@ -130,7 +130,7 @@ async def test_what_the_model_has_no_time_for_is_counted_and_the_stream_goes_on(
         await pipeline.run()
     assert sink.indices == [0, 1, 4, 5, 6, 7]
     assert pipeline.stats.dropped_segments == {"skipped": 2}
-    assert [len(request.window) for request in engine.requests] == [0, 1, 4, 5, 6, 7], "it was seen all the same"
+    assert [len(request.window) for request in engine.requests] == [1, 1, 4, 5, 6, 7], "it was seen all the same"
     assert not caplog.records
 
 
@@ -287,7 +287,8 @@ async def test_a_lost_connection_ends_the_event_and_starts_a_new_epoch(
     assert sink.phases == ["start", "end"]
     assert [o.epoch for o in sink.observations[:9]] == [0] * 6 + [1] * 3
     assert sink.indices[:9] == list(range(9)), "indices count over all epochs"
-    assert len(engine.requests[6].window) == 0, "a window never spans two epochs"
+    ((picture, same),) = engine.requests[6].window
+    assert picture is same is engine.requests[6].observation[0], "a window never spans two epochs"
     assert sink.states_of("a")[-1] == "watching" and "offline" in sink.states_of("a")
     assert any("unplugged; next attempt" in reason for _, _, reason in sink.states)
 

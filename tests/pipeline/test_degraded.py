@@ -180,7 +180,7 @@ async def test_a_camera_that_was_turned_says_so_and_learns_again(
     assert (start.surprise_nats, start.threshold_nats, start.expected) == (0.0, 0.0, ())
     assert (start.onset_at, end.end_at) == (1020.0, 1025.0)
     windows = [len(request.window) for request in engine.requests]
-    assert windows[23:27] == [8, 0, 1, 2], "it is asked as if it had just begun"
+    assert windows[23:27] == [8, 1, 1, 2], "it is asked as if it had just begun"
     assert engine.requests[24].summary == "" and sink.indices == list(range(50))
     assert pipeline.stats.camera_moves == 1
 

@@ -355,10 +355,10 @@ async def test_thresholds_change_in_a_running_camera_and_what_it_learned_stays(t
 
 
 async def test_changed_beliefs_begin_a_new_window(tmp_path: Path) -> None:
-    street = camera("a", STREET)
-    async with watching(tmp_path, quick(tmp_path, street)) as run:
+    street, alone = camera("a", STREET), {"opening": 0.0}
+    async with watching(tmp_path, quick(tmp_path, street, belief=alone)) as run:
         await run.more("a", 6)
-        status = await run.write(quick(tmp_path, street, belief={"window_segments": 2}))
+        status = await run.write(quick(tmp_path, street, belief={**alone, "window_segments": 2}))
         assert status.accepted and status.refused == ()
         await run.more("a", 6)
         hypotheses = [each.hypotheses for each in run.sink.observations]

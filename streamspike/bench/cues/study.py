@@ -33,11 +33,12 @@ from streamspike.bench.cues.choices import Question, Questioner
 from streamspike.bench.cues.clips import VIEWS, ClipShape, CuedClip, View, clips_ahead
 from streamspike.bench.cues.tables import summarise
 from streamspike.bench.machine import describe_machine, find_commit
-from streamspike.config import CuesName
+from streamspike.config import CuesName, ModelConfig
+from streamspike.engine.model import load_model
 from streamspike.errors import ConfigError
-from streamspike.refine.pretrain.nano import FRAME_PX
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX
 from streamspike.refine.pretrain.rows import Branch
-from streamspike.refine.pretrain.sft import CELLS, Pretraining, Trainer
+from streamspike.refine.pretrain.sft import Pretraining, Trainer
 from streamspike.world.sentences import all_sentences
 
 START = "start"
@@ -122,12 +123,14 @@ def make_trainer(settings: Pretraining, sentences: Sequence[str], start: str, nu
 def _plan(
     study: CuesStudy, folder: Path, settings: Pretraining, sentences: Sequence[str], shape: ClipShape, workers: int
 ) -> int:
-    """How many steps fit in the minutes, found out once and kept with the study."""
+    """How many steps fit in the minutes, found out once and kept with the study and the version of its start."""
     path = folder / "study.json"
+    start = load_model(ModelConfig(name=study.start, device="cpu")).slot.base
+    about = {**asdict(study), "start": start}
     if path.exists():
         plan = json.loads(path.read_text(encoding="utf-8"))
-        if plan["study"] != asdict(study):
-            raise ConfigError(f"{path} is another study: {plan['study']}; choose another folder")
+        if plan["study"] != about:
+            raise ConfigError(f"{path} is another study: {plan['study']}, and this is {about}; choose another folder")
         return int(plan["steps"])
     trial = make_trainer(settings, sentences, study.start, num_steps=1000)
     with closing(clips_ahead(range(BATCH), shape, workers)) as feed:
@@ -138,7 +141,7 @@ def _plan(
         trial.step(clips)
         seconds.append(time.monotonic() - before)
     num_steps = max(1, round(60 * study.minutes / float(np.median(seconds[1:]))))
-    _replace(path, json.dumps({"study": asdict(study), "steps": num_steps}))
+    _replace(path, json.dumps({"study": about, "steps": num_steps}))
     return num_steps
 
 

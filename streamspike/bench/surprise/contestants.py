@@ -32,6 +32,7 @@ PAPER: Mapping[str, Any] = {
     "doubt": 0.0,
     "experience": 0.0,
     "change": 0.0,
+    "opening": 0.0,
     "mode": "paper",
     "summary_words": 200,
 }

@@ -1,7 +1,7 @@
 """What scores are worth on labelled footage: by frame, by video, by event, at the onset, and against false alarms.
 
-One threshold serves all videos of a data set; none is tuned to a clip. The first segment of a video has no past and is
-left out of every measure.
+One threshold serves all videos of a data set; none is tuned to a clip. The first segment counts like any other: who has
+nothing to compare it with gives it 0.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NUM_DRAWS = 400
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A video and its scores from the second segment on."""
+    """A video and its scores."""
 
     footage: Footage
     starts: Floats
@@ -89,9 +89,9 @@ def measure_footage(footage: Sequence[Footage], clips: Mapping[str, Sequence[Sco
 
 def _measure(footage: Sequence[Footage], clips: Sequence[ScoredClip], seed: int) -> dict[str, Any]:
     scored = [
-        _Scored(one, clip.starts[1:], clip.ends[1:], clip.scores[1:])
+        _Scored(one, clip.starts, clip.ends, clip.scores)
         for one, clip in zip(footage, clips, strict=True)
-        if len(clip.segments) > 1
+        if clip.segments
     ]
     tracks = [track_of(one, clip) for one, clip in zip(footage, clips, strict=True)]
     surprising = [one for one in scored if one.footage.surprises]

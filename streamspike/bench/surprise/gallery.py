@@ -68,9 +68,9 @@ def choose_examples(board: Board, config: Config, seed: int) -> list[Example]:
 
 def _margin(footage: Footage, clip: ScoredClip) -> float:
     """By how much the surprises of a clip stand out of the rest of it; in a clip without any, minus its peak."""
-    if len(clip.segments) < 2:
+    if not clip.segments:
         return 0.0
-    scores, near = clip.scores[1:], _labelled(footage, clip)[1:]
+    scores, near = clip.scores, _labelled(footage, clip)
     inside = scores[near].max() if near.any() else 0.0
     outside = scores[~near].max() if not near.all() else 0.0
     return float(inside - outside)
@@ -86,7 +86,7 @@ def _moments(board: Board, clip: ScoredClip, place: int, config: Config) -> Iter
     """The peak, and the surprise it missed, in order of time."""
     footage = board.footage[place]
     labelled = _labelled(footage, clip)
-    peak = 1 + int(np.argmax(clip.scores[1:]))
+    peak = int(np.argmax(clip.scores))
     wanted = {peak: "the peak, at a labelled surprise" if labelled[peak] else "the peak, where nothing is labelled"}
     if labelled.any() and not labelled[peak]:
         missed = int(np.argmax(np.where(labelled, clip.scores, -math.inf)))

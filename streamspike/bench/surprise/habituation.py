@@ -159,8 +159,8 @@ def _peaks(footage: Footage, clip: ScoredClip, kind: str) -> np.ndarray:
     )
     peaks = []
     for interval in intervals[:MAX_TIMES]:
-        near = touches(clip.starts[1:], clip.ends[1:], (interval,))
-        peaks.append(clip.scores[1:][near].max() if near.any() else np.nan)
+        near = touches(clip.starts, clip.ends, (interval,))
+        peaks.append(clip.scores[near].max() if near.any() else np.nan)
     return np.array(peaks, dtype=np.float64)
 
 

@@ -1,8 +1,9 @@
 """What scores are worth on simulated clips, whose truth is known: one scripted surprise in ten segments.
 
-A hit is a clip whose highest-scoring segment, of the nine that have a past, is the scripted one (chance 1 in 9). The
-ideal observer scores with the simulator's own -log p. Frames of a segment share its score and its label, so that
-measures by frame and by segment are the same here.
+A hit is a clip whose highest-scoring segment is the scripted one (chance 1 in 10). The ideal observer scores with the
+simulator's own -log p. Frames of a segment share its score and its label, so that measures by frame and by segment are
+the same here. Only the correlation with the truth leaves the first segment out: what came before it, which the truth
+knows, nobody saw.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def ideal_clip(footage: WorldFootage, truths: Sequence[Truth]) -> ScoredClip:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """One clip: its segments from the second on."""
+    """One clip, by segment."""
 
     scores: Floats
     scripted: Bools
@@ -68,7 +69,7 @@ def measure_world(
     hits = {name: _hits(footage, scored) for name, scored in clips.items()}
     return {
         "clips": len(footage),
-        "chance": 1 / (NUM_SEGMENTS - 1),
+        "chance": 1 / NUM_SEGMENTS,
         "scorers": {
             name: {
                 "hit_at_1": plain(bootstrap(hits[name].tolist(), _mean, seed)),
@@ -90,7 +91,7 @@ def measure_world(
 def _hits(footage: Sequence[WorldFootage], scored: Sequence[ScoredClip]) -> Floats:
     return np.array(
         [
-            hit_at_k(clip.scores[1:], np.arange(1, NUM_SEGMENTS) == one.scripted_index, 1)
+            hit_at_k(clip.scores, np.arange(NUM_SEGMENTS) == one.scripted_index, 1)
             for one, clip in zip(footage, scored, strict=True)
         ]
     )
@@ -101,9 +102,9 @@ def _rank(
 ) -> list[_Ranked]:
     return [
         _Ranked(
-            clip.scores[1:],
-            np.arange(1, NUM_SEGMENTS) == one.scripted_index,
-            np.array([truth.surprise_nats for truth in known[1:]]),
+            clip.scores,
+            np.arange(NUM_SEGMENTS) == one.scripted_index,
+            np.array([truth.surprise_nats for truth in known]),
         )
         for one, known, clip in zip(footage, truths, scored, strict=True)
     ]
@@ -122,7 +123,9 @@ def _joined(ranked: Sequence[_Ranked]) -> tuple[Floats, Bools]:
 
 
 def _spearman(ranked: Sequence[_Ranked]) -> float:
-    return spearman(np.concatenate([one.scores for one in ranked]), np.concatenate([one.truth for one in ranked]))
+    return spearman(
+        np.concatenate([one.scores[1:] for one in ranked]), np.concatenate([one.truth[1:] for one in ranked])
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from streamspike.errors import DatasetError
 from streamspike.refine.commands import (
     RANK,
     CheckpointingOption,
@@ -24,7 +25,6 @@ from streamspike.refine.commands import (
     StartOption,
     StepsOption,
     open_policy,
-    parse_world,
     run,
 )
 
@@ -143,19 +143,21 @@ def open_items(
     """What to ask about, what that is in JSON, and whether the answers are known.
 
     Raises:
-        ConfigError: `world:` without seed and count.
-        DatasetError: no dataset in the folder.
+        DatasetError: no dataset in the folder, or no such simulated clips.
     """
     from streamspike.refine.crpo.footage import FootageItems
     from streamspike.refine.crpo.scenes import ItemSettings, world_items
     from streamspike.refine.crpo.wording import says_dynamic
     from streamspike.refine.dataset.reading import read_examples
+    from streamspike.refine.dataset.world import WorldClips, parse_world_clips
 
     data: dict[str, Any] = {"dataset": dataset, "dynamic_share": dynamic_share, "classify": classify}
     if dataset.startswith("world:"):
-        first, count = parse_world(dataset)
+        world = parse_world_clips(dataset)
+        if world.clips != WorldClips():
+            raise DatasetError(f"crpo stages pairs of its own and takes no scene or rule: {dataset!r}")
         wanted = ItemSettings(segment_seconds=settings.segment.seconds, dynamic_share=dynamic_share)
-        return world_items(first, count, wanted), data, True
+        return world_items(world.seed, world.count, wanted), data, True
     source = read_examples(Path(dataset), "train")
     data["data_hash"] = source.data_hash
 

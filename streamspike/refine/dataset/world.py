@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import urllib.parse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -21,6 +23,9 @@ from streamspike.world.simulation import Simulation, Truth
 FIRST_SEED = 3_000_000_000
 """Of scenes. Pretraining draws them below 2**30, the bench from two billion on."""
 NUM_SEEDS = 1 << 30
+HELD_OUT_SEED = 500_000
+"""Added to the seed of clips to learn from, for those that are held out."""
+ADDRESS = re.compile(r"world:(\d+):(\d+)(?:\?(.*))?")
 PICTURES = ((320, 240), (384, 216))
 """(width, height) that are painted: 4:3 and 16:9."""
 MAX_DRAWS = 20
@@ -146,6 +151,54 @@ def world_examples(seed: int, count: int, clips: WorldClips | None = None, cache
     if not 0 <= clips.surprising_share <= 1 or not 1 <= clips.num_surprises < clips.num_segments:
         raise DatasetError(f"a share is in [0, 1], and there are fewer surprises than segments: {clips}")
     return WorldExamples(seed, count, clips, cached)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSplit:
+    """Simulated clips to learn from, and as many of other cameras that are held out."""
+
+    seed: int
+    count: int
+    clips: WorldClips
+
+    @property
+    def train(self) -> WorldExamples:
+        """Raises DatasetError: a setting is out of range."""
+        return world_examples(self.seed, self.count, self.clips)
+
+    @property
+    def held_out(self) -> WorldExamples:
+        """Raises DatasetError: a setting is out of range."""
+        return world_examples(self.seed + HELD_OUT_SEED, self.count, self.clips)
+
+
+def parse_world_clips(address: str, clips: WorldClips | None = None) -> WorldSplit:
+    """Read `world:SEED:COUNT`, such as `world:0:200` or `world:0:200?scene=street&rule=left&surprising=0.6`.
+
+    Args:
+        clips: what is not said.
+
+    Raises:
+        DatasetError: something else, or a value that cannot be.
+    """
+    match = ADDRESS.fullmatch(address)
+    if match is None:
+        raise DatasetError(f"simulated clips are world:SEED:COUNT, such as world:0:200; not {address!r}")
+    clips = clips or WorldClips()
+    for key, value in urllib.parse.parse_qsl(match[3] or "", keep_blank_values=True):
+        try:
+            if key == "scene":
+                clips = replace(clips, scene=value)
+            elif key == "rule":
+                rules: dict[str, Literal["", "left"]] = {"left": "left", "right": ""}
+                clips = replace(clips, rule=rules[value])
+            elif key == "surprising":
+                clips = replace(clips, surprising_share=float(value))
+            else:
+                raise DatasetError(f"simulated clips have no setting {key!r}; they have scene, rule and surprising")
+        except (ValueError, KeyError) as error:
+            raise DatasetError(f"{key}={value!r} is not a value for simulated clips") from error
+    return WorldSplit(int(match[1]), int(match[2]), clips)
 
 
 def describe_clip(truths: Sequence[Truth]) -> str:

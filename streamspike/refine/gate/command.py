@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file of the run.")]
 StoreOption = Annotated[Path | None, typer.Option(help="SQLite file; default streamspike-data/streamspike.db.")]
-WORLD = "world"
 
 
 def add_gate_commands(refine_app: typer.Typer, configure: Callable[..., Config]) -> None:
@@ -36,7 +35,9 @@ def add_gate_commands(refine_app: typer.Typer, configure: Callable[..., Config])
         candidate: Annotated[str, typer.Argument(help="Folder of an adapter, or the name of a registered one.")],
         dataset: Annotated[
             str,
-            typer.Argument(help="Folder that refine export wrote; or world:COUNT, simulated clips with known truth."),
+            typer.Argument(
+                help="Folder that refine export wrote, or world:SEED:COUNT, simulated clips: its held-out part."
+            ),
         ],
         config: ConfigOption = None,
         store: StoreOption = None,
@@ -52,7 +53,7 @@ def add_gate_commands(refine_app: typer.Typer, configure: Callable[..., Config])
 
         streamspike refine evaluate runs/night/adapter data/night --promote
 
-        streamspike refine evaluate night-20261121 world:200
+        streamspike refine evaluate night-20261121 world:0:200
         """
         from streamspike.progress import show_progress
 
@@ -153,20 +154,13 @@ def _judge(
 
 def open_data(dataset: str, settings: Config) -> Data:
     """What the command line names. Raises DatasetError."""
-    from streamspike.errors import DatasetError
     from streamspike.refine.dataset.reading import read_examples
-    from streamspike.refine.dataset.world import WorldClips, world_examples
+    from streamspike.refine.dataset.world import WorldClips, parse_world_clips
     from streamspike.refine.gate.judging import Data
 
-    name, _, count = dataset.partition(":")
-    if name == WORLD and not Path(dataset).exists():
-        if not count.isdigit():
-            raise DatasetError(f"simulated clips are asked for with their number, world:200; not {dataset!r}")
+    if dataset.startswith("world:") and not Path(dataset).exists():
         clips = WorldClips(segment_seconds=settings.segment.seconds, num_frames=settings.segment.frames)
-        return Data(
-            f"{count} simulated clips, seed {settings.model.seed}",
-            world_examples(settings.model.seed, int(count), clips),
-        )
+        return Data(f"simulated clips {dataset}, held out", parse_world_clips(dataset, clips).held_out)
     folder = Path(dataset)
     held_out = read_examples(folder, "held_out")
     return Data(f"{folder.name}, hash {held_out.data_hash}", held_out, read_examples(folder, "train"))

@@ -63,11 +63,13 @@ def tell(example: Example) -> Told:
 def view_clips(
     engine: IncrementalEngine, examples: Sequence[Example], config: BeliefConfig, seed: int = 0
 ) -> list[Viewing]:
-    """Watch clips side by side, as that many cameras. The engine forgets them afterwards.
+    """Watch clips side by side, as that many cameras, and not score their first segments. The engine forgets them
+    afterwards.
 
     Raises:
         EngineError: the model failed.
     """
+    config = config.model_copy(update={"opening": 0.0})
     trackers = [BeliefTracker(example.example_id, config, engine.name, seed) for example in examples]
     told = [tell(example) for example in examples]
     views: list[list[View]] = [[] for _ in examples]

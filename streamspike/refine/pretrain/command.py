@@ -33,6 +33,10 @@ def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], 
         keep: Annotated[
             float, typer.Option(min=0, max=0.95, help="With --from: share of its weights in the finished model.")
         ] = 0.0,
+        rate: Annotated[
+            float,
+            typer.Option(min=1e-6, max=0.1, help="Peak of the learning rate; lower keeps more of --from."),
+        ] = 2.5e-3,
     ) -> None:
         """Train the built-in model on simulated cameras, resumably: model in OUT/model, curve in OUT/curve.jsonl."""
         from streamspike.engine.model import choose_device
@@ -45,7 +49,9 @@ def add_pretrain_command(refine_app: typer.Typer, make_folder: Callable[[Path], 
             raise ConfigError("--keep is a share of the model that --from names; give both")
         make_folder(out)
         chosen = str(choose_device(device))
-        settings = Pretraining(minutes=minutes, seed=seed, device=chosen, workers=workers, start=start, keep=keep)
+        settings = Pretraining(
+            minutes=minutes, seed=seed, device=chosen, workers=workers, start=start, keep=keep, peak_rate=rate
+        )
         with show_progress("training", minutes, "min") as progress:
 
             def report(line: dict[str, Any]) -> None:

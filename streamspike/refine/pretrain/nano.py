@@ -20,7 +20,11 @@ FRAME_PX = 96
 PATCH_PX = 8
 MERGE = 3
 """Patches per side that become one language token: 96 / 8 / 3 = 4 x 4 tokens a segment."""
+CELLS = FRAME_PX // PATCH_PX
+SIDE = CELLS // MERGE
+"""Patches, and tokens, per side."""
 TEMPORAL_PATCH = 2
+VISION_BLOCKS = 6
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
@@ -82,7 +86,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
             "pad_token_id": id_of("<|endoftext|>"),
         },
         vision_config={
-            "depth": 3,
+            "depth": VISION_BLOCKS,
             "hidden_size": 96,
             "intermediate_size": 256,
             "num_heads": 3,
@@ -90,7 +94,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
             "spatial_merge_size": MERGE,
             "temporal_patch_size": TEMPORAL_PATCH,
             "window_size": FRAME_PX,
-            "fullatt_block_indexes": [0, 1, 2],
+            "fullatt_block_indexes": list(range(VISION_BLOCKS)),
             "out_hidden_size": 160,
             "tokens_per_second": 1,
         },

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,29 +28,21 @@ from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
 from streamspike.refine.pretrain import bins
 from streamspike.refine.pretrain.bins import plan_bins
-from streamspike.refine.pretrain.clips import CHANGES, POSES, Clip, ClipFeed
+from streamspike.refine.pretrain.clips import Clip, ClipFeed
 from streamspike.refine.pretrain.examiner import Examiner
 from streamspike.refine.pretrain.muon import Muon
-from streamspike.refine.pretrain.nano import (
-    FRAME_PX,
-    MEAN,
-    MERGE,
-    PATCH_PX,
-    STD,
-    build_model,
-    build_tokenizer,
-    save_model,
-)
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX, SIDE, build_model, build_tokenizer, save_model
 from streamspike.refine.pretrain.rows import Batch, RowBuilder
-from streamspike.world.scene import KINDS
+from streamspike.refine.pretrain.vision import DenseHead, VisionRunner, patchify
 
-CELLS = FRAME_PX // PATCH_PX
-SIDE = CELLS // MERGE
 EVALUATION_SEED_OFFSET = 1_000_003
 CONTEST_WEIGHT = 0.25
 """Of the mean nats a contest, beside those a token."""
 EMBEDDINGS = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 """Tied, with one row for each word: the order of the words changes when the world learns a new one."""
+BLOCK = re.compile(r"\.(blocks|layers)\.\d+\.")
+BLOCK_OUTPUT = re.compile(r"\.(attn\.proj|self_attn\.o_proj|mlp\.down_proj)\.")
+"""What is added to the residual stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,89 +68,6 @@ class Pretraining:
     """In [0, 1): share of the start's weights in the model handed out, the mean of both (`Trainer.handed_out`)."""
 
 
-class DenseHead(nn.Module):
-    """Kind, pose, coming or going, and motion of what is under each patch, read off the merged tokens, which
-    are what the language model gets.
-
-    Read off the last vision block instead, the vision tower learned to see while the tokens it handed on stayed useless
-    for a third of the run.
-    """
-
-    SIZES = (len(KINDS) + 1, len(POSES) + 1, len(CHANGES) + 1, 2)
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, MERGE * MERGE * sum(self.SIZES))
-
-    def loss(self, merged: Tensor, clips: Sequence[Clip]) -> Tensor:
-        """`merged` is (frame blocks, tokens, width); each token tells of its 3 x 3 patches."""
-        cells = self.out(self.norm(merged)).reshape(merged.shape[0], CELLS * CELLS, sum(self.SIZES))
-        kinds, poses, changes, motion = cells.split(self.SIZES, dim=-1)
-        kind_labels, pose_labels, change_labels, motion_labels = (
-            _merge_order(np.stack(grids)).to(merged.device)
-            for grids in zip(*((clip.kinds, clip.poses, clip.changes, clip.motion) for clip in clips), strict=True)
-        )
-        present = kind_labels > 0
-        loss = F.cross_entropy(kinds.flatten(0, 1), kind_labels.flatten().long())
-        loss = loss + 0.5 * F.cross_entropy(poses.flatten(0, 1), pose_labels.flatten().long())
-        loss = loss + F.cross_entropy(changes.flatten(0, 1), change_labels.flatten().long())
-        for cells_of in (present, ~present):  # apart, or the many still cells of the background hide the bodies
-            if cells_of.any():
-                loss = loss + 0.3 * F.smooth_l1_loss(motion[cells_of], motion_labels[cells_of])
-        return loss
-
-
-def _merge_order(grid: np.ndarray) -> Tensor:
-    """(clips, segments, cells, cells, ...) to (frame blocks, patches, ...) in the vision tower's order of patches."""
-    blocks = torch.from_numpy(grid).flatten(0, 1)
-    tail = blocks.shape[3:]
-    blocks = blocks.reshape(-1, SIDE, MERGE, SIDE, MERGE, *tail).transpose(2, 3)
-    return blocks.reshape(blocks.shape[0], CELLS * CELLS, *tail)
-
-
-def patchify(frames: Tensor) -> Tensor:
-    """(frame blocks, 2, side, side, 3) uint8 to normalised patches (frame blocks, patches, 3 * 2 * 8 * 8)."""
-    mean, std = torch.tensor(MEAN, device=frames.device) * 255, torch.tensor(STD, device=frames.device) * 255
-    pixels = (frames.float() - mean) / std
-    split = pixels.reshape(-1, 2, SIDE, MERGE, PATCH_PX, SIDE, MERGE, PATCH_PX, 3)
-    return split.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(frames.shape[0], CELLS * CELLS, -1)
-
-
-class VisionRunner:
-    """The vision tower over many equal frame blocks at once; the stock forward loops over them one by one."""
-
-    def __init__(self, visual: nn.Module) -> None:
-        self._visual: Any = visual
-        rows, columns = np.divmod(np.arange(CELLS * CELLS), CELLS)
-        grids = [_merge_order(grid.reshape(1, 1, CELLS, CELLS))[0] for grid in (rows, columns)]
-        self._positions = torch.stack(grids, dim=-1)  # (patches, 2): row, column
-
-    def __call__(self, patches: Tensor) -> Tensor:
-        """(blocks, patches, dim) to merged tokens (blocks, tokens, width)."""
-        visual = self._visual
-        blocks, count, _ = patches.shape
-        kernel = visual.patch_embed.proj.weight.flatten(1)
-        hidden = F.linear(patches.to(kernel.dtype), kernel).float()  # the residual stream stays exact under autocast
-        cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
-        cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)
-        for block in visual.blocks:
-            attention = block.attn
-            qkv = attention.qkv(block.norm1(hidden)).view(blocks, count, 3, attention.num_heads, -1)
-            query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (blocks, heads, patches, head width)
-            query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
-            mixed = F.scaled_dot_product_attention(query, key, value)
-            hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(blocks, count, -1))
-            hidden = hidden + block.mlp(block.norm2(hidden))
-        merged: Tensor = visual.merger(hidden).view(blocks, SIDE * SIDE, -1)
-        return merged
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    left, right = x.chunk(2, dim=-1)
-    return x * cos + torch.cat((-right, left), dim=-1) * sin
-
-
 class Trainer:
     """Owns model, optimiser and clock. One `step` per batch; everything needed to resume is in `state`."""
 
@@ -180,7 +90,7 @@ class Trainer:
             Muon(matrices, lr=settings.peak_rate, weight_decay=0.01),
             torch.optim.AdamW(rest, lr=settings.peak_rate, betas=(0.9, 0.98), weight_decay=0.01),
         )
-        self.start: dict[str, Tensor] = {}
+        self.start_weights: dict[str, Tensor] = {}
         """The weights it started from, if a share of them is kept."""
         self.steps = 0
         self.clips = 0
@@ -244,7 +154,7 @@ class Trainer:
         state = {
             "model": self.model.state_dict(), "head": self.head.state_dict(), "steps": self.steps, "clips": self.clips,
             "seconds": self.seconds, "settings": asdict(self.settings), "sentences": self.sentences,
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "start": self.start,
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "start": self.start_weights,
         }  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, folder / "checkpoint.new")
@@ -259,12 +169,12 @@ class Trainer:
         Weights fine-tuned from one start lie in one valley, and the mean of both ends makes fewer mistakes than either
         (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
         """
-        if not self.start:
+        if not self.start_weights:
             yield
             return
         trained = {name: weights.clone() for name, weights in self.model.state_dict().items()}
         self.model.load_state_dict(
-            {name: weights.lerp(self.start[name], self.settings.keep) for name, weights in trained.items()}
+            {name: weights.lerp(self.start_weights[name], self.settings.keep) for name, weights in trained.items()}
         )
         try:
             yield
@@ -272,10 +182,12 @@ class Trainer:
             self.model.load_state_dict(trained)
 
     def start_from(self, name: str) -> None:
-        """Take over the weights of a trained model of this shape. Words it does not know keep their random embedding.
+        """Take over the weights of a trained model. Words it does not know keep their random embedding, and blocks that
+        it does not have come after its own and pass on what they get until they learn something ("Net2Net", Chen et al.
+        2016).
 
         Raises:
-            ModelError: there is no such model, or it has another shape.
+            ModelError: there is no such model, or it has another width or more blocks.
         """
         threads = torch.get_num_threads()  # a model that only answers takes fewer
         loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32", threads=threads))
@@ -288,24 +200,36 @@ class Trainer:
                 for word in known.keys() & words.keys():
                     table[words[word]] = learned[known[word]]
                 state[key] = table
+        for key in own.keys() - state.keys():
+            if BLOCK.search(key):
+                state[key] = torch.zeros_like(own[key]) if BLOCK_OUTPUT.search(key) else own[key]
         try:
             self.model.load_state_dict(state)
         except RuntimeError as error:
-            raise ModelError(f"{name} has another shape than the built-in model; start without --from") from error
+            raise ModelError(
+                f"{name} has another width than the built-in model, or more blocks; start without --from"
+            ) from error
         if self.settings.keep:
-            self.start = {key: weights.clone() for key, weights in self.model.state_dict().items()}
+            self.start_weights = {key: weights.clone() for key, weights in self.model.state_dict().items()}
 
     def load(self, folder: Path) -> bool:
-        """Continue from a checkpoint; False when there is none."""
+        """Continue from a checkpoint; False when there is none. Raises ModelError: it is not one to continue."""
         path = folder / "checkpoint.pt"
         if not path.exists():
             return False
         state = torch.load(path, map_location=self.settings.device, weights_only=True)
         if tuple(state["sentences"]) != self.sentences:
-            raise ValueError(f"{path} was trained on other sentences than the world says now; choose another folder")
-        self.model.load_state_dict(state["model"])
+            raise ModelError(f"{path} was trained on other sentences than the world says now; choose another folder")
+        if self.settings.keep and not state.get("start"):
+            raise ModelError(f"{path} was begun without --keep and has no start to keep; choose another folder")
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path} has a model of another shape; choose another folder, and --from {folder / 'model'}"
+            ) from error
         self.head.load_state_dict(state["head"])
-        self.start = state["start"]
+        self.start_weights = state.get("start", {})  # runs of earlier versions have none
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]

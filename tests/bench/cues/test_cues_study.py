@@ -14,9 +14,12 @@ from streamspike.belief import prompts
 from streamspike.bench.cues import study as cues
 from streamspike.bench.cues.choices import Questioner
 from streamspike.bench.cues.clips import VIEWS, ClipShape, CuedClip, make_cued_clip
+from streamspike.config import ModelConfig
+from streamspike.engine.model import load_model
 from streamspike.errors import ConfigError
+from streamspike.refine.pretrain.nano import CELLS
 from streamspike.refine.pretrain.rows import Branch
-from streamspike.refine.pretrain.sft import CELLS, Pretraining, Trainer
+from streamspike.refine.pretrain.sft import Pretraining, Trainer
 
 SHAPE = ClipShape(seed=1, num_segments=9, side_px=96, cells=CELLS, summary_words=12, cues="boxes")
 STUDY = cues.CuesStudy(minutes=0.002, num_clips=2, seed=1, cues="boxes", start="")
@@ -113,7 +116,7 @@ def test_a_study_trains_asks_counts_and_is_continued_where_it_stopped(
 ) -> None:
     folder = tmp_path / "study"
     folder.mkdir()
-    (folder / "study.json").write_text(json.dumps({"study": {**vars_of(study)}, "steps": 2}))
+    (folder / "study.json").write_text(json.dumps({"study": vars_of(study), "steps": 2}))
     result, words = run(study, folder)
     assert len(words) == 2 + study.num_clips
     assert result["clips_trained"] == {"plain": 3, "motion": 3, "truth": 3}, "one fresh clip, then one and an older one"
@@ -132,6 +135,10 @@ def test_a_study_trains_asks_counts_and_is_continued_where_it_stopped(
 
     with pytest.raises(ConfigError, match="another study"):
         run(replace(study, seed=9), folder)
+    weights = Path(study.start) / "model.safetensors"
+    weights.write_bytes((folder / "step-2" / "plain" / "model" / "model.safetensors").read_bytes())
+    with pytest.raises(ConfigError, match="another study"):  # of the same name
+        run(study, folder)
 
 
 @pytest.mark.slow
@@ -143,4 +150,6 @@ def test_the_number_of_steps_follows_from_the_minutes_and_is_kept(tmp_path: Path
 
 
 def vars_of(study: cues.CuesStudy) -> dict[str, Any]:
-    return {name: getattr(study, name) for name in ("minutes", "num_clips", "seed", "cues", "start")}
+    """As they are kept: with the version of the start."""
+    start = load_model(ModelConfig(name=study.start, device="cpu")).slot.base
+    return {**{name: getattr(study, name) for name in ("minutes", "num_clips", "seed", "cues")}, "start": start}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamspike.errors import DatasetError
-from streamspike.refine.dataset.world import FIRST_SEED, WorldClips, world_examples
+from streamspike.refine.dataset.world import FIRST_SEED, WorldClips, parse_world_clips, world_examples
 
 SMALL = WorldClips(num_segments=4, size_px=(48, 36))
 
@@ -64,3 +64,32 @@ def test_what_cannot_be_is_refused_with_the_reason():
         world_examples(0, 1, WorldClips(num_segments=3, num_surprises=3))
     with pytest.raises(IndexError):
         world_examples(0, 2)[2]
+
+
+def test_an_address_says_which_clips_and_holds_others_out():
+    world = parse_world_clips("world:4:10?scene=street&rule=left&surprising=0.5", SMALL)
+    assert (world.seed, world.count) == (4, 10)
+    assert world.clips == WorldClips(
+        num_segments=4, size_px=(48, 36), scene="street", rule="left", surprising_share=0.5
+    )
+    assert len(world.train) == len(world.held_out) == 10
+    assert world.train[3].captions == world_examples(4, 10, world.clips)[3].captions
+    assert {one.camera_id for one in world.train}.isdisjoint(one.camera_id for one in world.held_out)
+    assert parse_world_clips("world:4:10").clips == WorldClips()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("world:4", "world:SEED:COUNT"),
+        ("world:street?seed=4", "world:SEED:COUNT"),
+        ("world:4:10?colour=red", "no setting 'colour'"),
+        ("world:4:10?rule=middle", "rule='middle'"),
+        ("world:4:10?surprising=often", "surprising='often'"),
+        ("world:4:10?surprising=2", "share is in"),
+        ("world:4:10?rule=left", "scene street"),
+    ],
+)
+def test_an_address_that_says_nothing_is_refused_with_the_reason(address, reason):
+    with pytest.raises(DatasetError, match=reason):
+        parse_world_clips(address).train[0]

@@ -185,7 +185,7 @@ def test_the_command_line_refuses_promotes_and_goes_back(call: Call, tmp_path: P
     model = "random:tiny-qwen2.5-vl"
     folder = write_adapter(tmp_path / "run", load_model(ModelConfig(name=model, device="cpu")), name="night")
     store = ["--store", tmp_path / "spike.db"]
-    refused = call("refine", "evaluate", folder, "world:10", "--model", model, "--device", "cpu", *store)
+    refused = call("refine", "evaluate", folder, "world:0:10", "--model", model, "--device", "cpu", *store)
     assert refused.code == 11 and "night is refused: held-out clips: captions do not" in refused.err
     assert (tmp_path / "reports" / "night" / "report.html").is_file()
     listed = call("refine", "list", *store)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from streamspike.refine.pretrain.clips import Clip, make_clip
-from streamspike.refine.pretrain.sft import CELLS, Pretraining, Trainer
+from streamspike.refine.pretrain.nano import CELLS
+from streamspike.refine.pretrain.sft import Pretraining, Trainer
 
 SHAPE = (9, 96, CELLS, 24)
 """Segments, pixels a side, cells a side, words of memory: as `pretrain` asks for them."""

@@ -18,7 +18,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine.pretrain import sft
+from streamspike.refine.pretrain import nano, sft
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.sft import Pretraining, Trainer, evaluate, pretrain
 from tests.support.checkpoints import save_checkpoint
@@ -63,8 +63,21 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 @pytest.mark.slow
 def test_other_sentences_are_not_mixed_up(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
     trainer.save(tmp_path)
-    with pytest.raises(ValueError, match="other sentences"):
+    with pytest.raises(ModelError, match="other sentences"):
         Trainer(trainer.settings, [*sentences, "a whale jumps"]).load(tmp_path)
+
+
+def test_a_share_of_a_start_that_was_not_kept_is_refused(
+    trainer: Trainer, sentences: list[str], tmp_path: Path
+) -> None:
+    """And a checkpoint of a version that kept none is continued as it was."""
+    trainer.save(tmp_path)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["start"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    assert Trainer(trainer.settings, sentences).load(tmp_path)
+    with pytest.raises(ModelError, match="begun without --keep"):
+        Trainer(replace(trainer.settings, start="nano", keep=0.5), sentences).load(tmp_path)
 
 
 @pytest.mark.slow
@@ -177,7 +190,39 @@ def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
     assert torch.equal(other.model.lm_head.weight, after), "they are tied"
 
 
+def test_a_checkpoint_of_fewer_blocks_is_no_one_to_continue_but_to_start_from(
+    trainer: Trainer, sentences: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.save(tmp_path)
+    monkeypatch.setattr(nano, "VISION_BLOCKS", nano.VISION_BLOCKS + 1)
+    deeper = Trainer(trainer.settings, sentences)
+    with pytest.raises(ModelError, match="another shape"):
+        deeper.load(tmp_path)
+    deeper.start_from(str(tmp_path / "model"))
+
+
+def test_blocks_that_are_new_change_nothing_until_they_learn(
+    trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.save(tmp_path)
+    depth = nano.VISION_BLOCKS
+    monkeypatch.setattr(nano, "VISION_BLOCKS", depth + 2)
+    deeper = Trainer(replace(trainer.settings, minutes=1e6, seed=5), sentences)
+    deeper.start_from(str(tmp_path / "model"))
+    assert deeper.model.config.vision_config.depth == len(deeper.model.model.visual.blocks) == depth + 2
+    monkeypatch.setattr(nano, "VISION_BLOCKS", depth)
+    shallow = Trainer(trainer.settings, sentences)
+    shallow.start_from(str(tmp_path / "model"))
+    assert evaluate(deeper, clips) == pytest.approx(evaluate(shallow, clips), rel=1e-4)
+
+    before = {name: weights.clone() for name, weights in deeper.model.model.visual.blocks[-1].named_parameters()}
+    for _ in range(2):  # at first only what is zero learns
+        deeper.step(clips)
+    for name, weights in deeper.model.model.visual.blocks[-1].named_parameters():
+        assert not torch.equal(weights, before[name]), f"{name} does not learn"
+
+
 def test_a_model_of_another_shape_is_no_start(trainer: Trainer, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "other", "qwen2_5_vl")
-    with pytest.raises(ModelError, match="another shape"):
+    with pytest.raises(ModelError, match="another width"):
         trainer.start_from(str(tmp_path / "other"))
