@@ -203,7 +203,9 @@ class GrpoLearner:
         settings = self.settings
         which = draw_example(self._seed, number, len(self._examples))
         example = self._examples[which]
-        runs = self._roll(example, settings.rollout, self._seed + number, self._rolled)
+        # Routine that nobody thought of shall be thought of; a surprise shall not.
+        join = settings.per == "belief" and not example.surprising
+        runs = self._roll(example, replace(settings.rollout, join=join), self._seed + number, self._rolled)
         features: Features = {}
         granted, told, words = (self._by_belief if settings.per == "belief" else self._by_reward)(
             which, example, runs, features

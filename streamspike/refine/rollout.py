@@ -48,7 +48,7 @@ class Expectation:
     """Segments before it that the model saw."""
     summary: str
     hypotheses: tuple[str, ...]
-    """As they were drawn; what was seen is not among them."""
+    """As they were drawn; what was seen is not among them, unless it was asked to join."""
     prior: tuple[float, ...]
     """Of these alone; positive, sums to 1."""
     surprise_nats: float
@@ -78,6 +78,8 @@ class RolloutSettings:
     """Frames that are sampled for the caption (the paper's 64 are of minutes of video)."""
     tau: float = 0.7
     """tau_s: towards 0 only the most surprising segment is seen."""
+    join: bool = False
+    """What was seen joins the hypotheses where it is not among them."""
 
 
 def knows_question(loaded: LoadedModel) -> bool:
@@ -103,7 +105,8 @@ def roll_out(
     Raises:
         EngineError: the model failed.
     """
-    belief = belief.model_copy(update={"mode": "paper", "opening": 0.0})  # a picture alone lets expect too little
+    changes = {"mode": "paper", "complete": belief.complete or settings.join}
+    belief = belief.model_copy(update={**changes, "opening": 0.0})  # a picture alone lets expect too little
     names = [f"{example.example_id}#{number}" for number in range(settings.num_trajectories)]
     found: list[list[Expectation]] = [[] for _ in names]
     observed: list[list[Observation]] = [[] for _ in names]
@@ -117,7 +120,7 @@ def roll_out(
                 observation = trackers[number].observe(segments[number], answer)
                 observed[number].append(observation)
                 if answer.scores:
-                    count = len(answer.scores) - answer.joined
+                    count = len(answer.scores) - (answer.joined and not settings.join)
                     found[number].append(_expectation(observation, len(requests[number].window), count))
     trajectories = []
     for number, (expectations, observations) in enumerate(zip(found, observed, strict=True)):

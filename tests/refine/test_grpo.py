@@ -247,7 +247,7 @@ def test_the_credit_is_of_probabilities_whatever_surprise_is_served_with(nano: L
 
 
 def test_an_expectation_that_comes_true_again_and_again_is_expected(nano: LoadedModel, tmp_path: Path) -> None:
-    """And the surprise within the sets of the very same clips falls."""
+    """And the surprise within the sets of the very same clips falls: those with what was seen in them."""
     policy = Policy(nano)
     learner = make_learner(policy)
     values: list[float] = []
@@ -263,7 +263,7 @@ def _within(policy: Policy, number: int) -> float:
     """Mean surprise of a clip within fixed sets: those that the reference draws."""
     clip = make_example(number)
     with policy.reference():
-        (run,) = roll_out(policy, clip, BELIEF, RolloutSettings(1), seed=9, caption=False)
+        (run,) = roll_out(policy, clip, BELIEF, RolloutSettings(1, join=True), seed=9, caption=False)
         sets = [(each, _scores(policy, clip, each, OBSERVE)) for each in run.expectations]
     found = []
     for each, after in sets:
