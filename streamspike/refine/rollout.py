@@ -79,7 +79,7 @@ class RolloutSettings:
     tau: float = 0.7
     """tau_s: towards 0 only the most surprising segment is seen."""
     join: bool = False
-    """What was seen joins the hypotheses where it is not among them."""
+    """What was seen joins the hypotheses where it is not among them (ADR 13)."""
 
 
 def knows_question(loaded: LoadedModel) -> bool:

@@ -246,6 +246,26 @@ def test_the_credit_is_of_probabilities_whatever_surprise_is_served_with(nano: L
         assert each.prior == pytest.approx(alone, abs=1e-3)
 
 
+def test_what_was_seen_joins_in_ordinary_clips_only(nano: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy(nano)
+    similarity = NGramSimilarity()
+    rewards = Rewards.parse(DEFAULT_REWARDS, similarity)
+    foreseen: dict[bool, list[bool]] = {False: [], True: []}
+    for surprising, found in foreseen.items():
+        examples: Any = [replace(CLIP, surprising=surprising)]
+        settings = GrpoSettings(rollout=RolloutSettings(1))
+        learner = GrpoLearner(policy, examples, rewards, similarity, BELIEF, settings, seed=1)
+        look_back = learner._appraiser.look_back
+
+        def seen(example: Any, runs: Any, features: Any, found: Any = found, look_back: Any = look_back) -> Any:
+            found += [run.seen[one.index] in one.hypotheses for run in runs for one in run.expectations]
+            return look_back(example, runs, features)
+
+        monkeypatch.setattr(learner._appraiser, "look_back", seen)
+        learner.learn(0, lambda loss: loss.backward())  # type: ignore[no-untyped-call]
+    assert all(foreseen[False]) and not all(foreseen[True])
+
+
 def test_an_expectation_that_comes_true_again_and_again_is_expected(nano: LoadedModel, tmp_path: Path) -> None:
     """And the surprise within the sets of the very same clips falls: those with what was seen in them."""
     policy = Policy(nano)
