@@ -155,6 +155,11 @@ def plot_cues(result: Mapping[str, Any], path: Path) -> None:
         figure = Figure(figsize=size, dpi=DPI, facecolor=PAPER, layout="constrained")
         for panel, kind in zip(figure.subplots(1, max(len(kinds), 1), squeeze=False).ravel(), kinds, strict=False):
             _draw_panel(panel, kind, result["accuracy"][kind], result["floors"][kind])
+            bars = panel.get_legend_handles_labels()
+        if kinds:
+            figure.legend(
+                *bars, loc="outside lower center", ncols=len(VIEWS), fontsize=8, frameon=False, labelcolor=INK
+            )
         canvas = FigureCanvasAgg(figure)
         try:
             canvas.print_png(str(path))
@@ -176,9 +181,9 @@ def _draw_panel(panel: Any, kind: str, accuracy: Mapping[str, Any], floor: Mappi
             error_kw={"ecolor": INK, "elinewidth": 0.9, "capsize": 2},
         )  # fmt: skip
     for name, style in (("chance", ":"), ("commonest", "--")):
-        panel.axhline(100 * floor[name], color=FAINT, lw=0.9, ls=style)
-        panel.annotate(name, (1, 100 * floor[name]), xycoords=("axes fraction", "data"), fontsize=8, color=FAINT,
-                       ha="right", va="bottom")  # fmt: skip
+        panel.axhline(100 * floor[name], color=INK, lw=0.9, ls=style)
+        panel.annotate(name, (1.01, 100 * floor[name]), xycoords=("axes fraction", "data"), fontsize=8, color=INK,
+                       va="center")  # fmt: skip
     panel.set_facecolor(PAPER)
     panel.set_title(f"{kind}: {'what is it?' if kind == 'object' else 'what does it do?'}", color=INK, fontsize=11)
     panel.set_xticks(range(len(TRAINED)), list(TRAINED.values()))
@@ -188,7 +193,6 @@ def _draw_panel(panel: Any, kind: str, accuracy: Mapping[str, Any], floor: Mappi
     panel.tick_params(colors=FAINT, length=3)
     panel.grid(axis="y", color=RULE, lw=0.6)
     panel.set_axisbelow(True)
-    panel.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower left")
     for side in ("top", "right", "left"):
         panel.spines[side].set_visible(False)
     panel.spines["bottom"].set_color(RULE)
