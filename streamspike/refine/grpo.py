@@ -205,7 +205,7 @@ class GrpoLearner:
         example = self._examples[which]
         # Routine that nobody thought of shall be thought of; a surprise shall not.
         join = settings.per == "belief" and not example.surprising
-        runs = self._roll(example, replace(settings.rollout, join=join), self._seed + number, self._rolled)
+        runs = self._roll(example, settings.rollout, self._seed + number, self._rolled, join)
         features: Features = {}
         granted, told, words = (self._by_belief if settings.per == "belief" else self._by_reward)(
             which, example, runs, features
@@ -275,9 +275,11 @@ class GrpoLearner:
         """Of other examples than those it learns from; it remembers, so keep it."""
         return Witness(self.policy, examples, self._belief, self.settings.words)
 
-    def _roll(self, example: Example, rollout: RolloutSettings, seed: int, belief: BeliefConfig) -> list[Trajectory]:
+    def _roll(
+        self, example: Example, rollout: RolloutSettings, seed: int, belief: BeliefConfig, join: bool = False
+    ) -> list[Trajectory]:
         caption = self._rewards.needs_reference
-        return roll_out(self.policy, example, belief, rollout, seed, caption=caption)
+        return roll_out(self.policy, example, belief, rollout, seed, caption=caption, join=join)
 
 
 def tell(runs: Sequence[Trajectory], scores: Sequence[Sequence[Sequence[float]]], captions: Sequence[str]) -> str:

@@ -78,8 +78,6 @@ class RolloutSettings:
     """Frames that are sampled for the caption (the paper's 64 are of minutes of video)."""
     tau: float = 0.7
     """tau_s: towards 0 only the most surprising segment is seen."""
-    join: bool = False
-    """What was seen joins the hypotheses where it is not among them (ADR 13)."""
 
 
 def knows_question(loaded: LoadedModel) -> bool:
@@ -95,17 +93,19 @@ def roll_out(
     seed: int,
     *,
     caption: bool,
+    join: bool = False,
 ) -> list[Trajectory]:
     """M trajectories over a clip; the same seed and weights give the same ones.
 
     Args:
         belief: how hypotheses are drawn and surprise is computed; its mode and opening do not matter.
         caption: whether the clip is captioned.
+        join: what was seen joins the hypotheses where it is not among them (ADR 13).
 
     Raises:
         EngineError: the model failed.
     """
-    changes = {"mode": "paper", "complete": belief.complete or settings.join}
+    changes = {"mode": "paper", "complete": belief.complete or join}
     belief = belief.model_copy(update={**changes, "opening": 0.0})  # a picture alone lets expect too little
     names = [f"{example.example_id}#{number}" for number in range(settings.num_trajectories)]
     found: list[list[Expectation]] = [[] for _ in names]
@@ -120,7 +120,7 @@ def roll_out(
                 observation = trackers[number].observe(segments[number], answer)
                 observed[number].append(observation)
                 if answer.scores:
-                    count = len(answer.scores) - (answer.joined and not settings.join)
+                    count = len(answer.scores) - (answer.joined and not join)
                     found[number].append(_expectation(observation, len(requests[number].window), count))
     trajectories = []
     for number, (expectations, observations) in enumerate(zip(found, observed, strict=True)):

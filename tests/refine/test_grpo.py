@@ -283,7 +283,7 @@ def _within(policy: Policy, number: int) -> float:
     """Mean surprise of a clip within fixed sets: those that the reference draws."""
     clip = make_example(number)
     with policy.reference():
-        (run,) = roll_out(policy, clip, BELIEF, RolloutSettings(1, join=True), seed=9, caption=False)
+        (run,) = roll_out(policy, clip, BELIEF, RolloutSettings(1), seed=9, caption=False, join=True)
         sets = [(each, _scores(policy, clip, each, OBSERVE)) for each in run.expectations]
     found = []
     for each, after in sets:
