@@ -1,6 +1,6 @@
 """Simulated clips in three views: plain, with cues by the motion stage, and with cues by the simulator's own truth.
 
-The frames of a training clip, two a second of 96 px, are too few and too small for a motion stage. So the camera is
+The frames of a training clip, two a second of 192 px, are too few and too small for a motion stage. So the camera is
 simulated more densely: the stage sees the large picture four times a second, from some seconds before the clip on, as
 it does on a live camera. Cues are drawn into the large picture, which is then squashed to the model's square. The truth
 follows the same rule for what moves, but with exact boxes: more than that cues cannot give, which bounds their worth.
@@ -33,8 +33,9 @@ from streamspike.refine.pretrain.clips import (
     PICTURES,
     STUTTERS,
     Clip,
-    label_cells,
+    squash,
 )
+from streamspike.refine.pretrain.labels import label_cells
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, Snapshot, build_scene
 from streamspike.world.simulation import Simulation, Truth
@@ -100,7 +101,7 @@ def make_cued_clip(number: int, shape: ClipShape) -> CuedClip:
     watcher = _Watcher(painter, simulation, rng, shape.cues)
     summary = Summary(0 if rng.random() < FORGETFUL else shape.summary_words)
     truths: list[Truth] = []
-    grids: list[tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]] = []
+    grids: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = []
     frames = {view: np.empty((shape.num_segments, 2, shape.side_px, shape.side_px, 3), np.uint8) for view in VIEWS}
     for index in range(-past, shape.num_segments):
         truth = simulation.step()
@@ -114,15 +115,13 @@ def make_cued_clip(number: int, shape: ClipShape) -> CuedClip:
             if index >= 0 and k in SHOWN:
                 instants.append(instant)
                 for view, picture in watcher.show().items():
-                    frames[view][index, SHOWN.index(k)] = cv2.resize(
-                        picture, (shape.side_px, shape.side_px), interpolation=cv2.INTER_AREA
-                    )
+                    frames[view][index, SHOWN.index(k)] = squash([picture], shape.side_px)[0]
         if index >= 0:
             truths.append(truth)
-            grids.append(label_cells(painter, scene, instants, shape.cells))
-    kinds, poses, changes, motion = (np.stack(grid) for grid in zip(*grids, strict=True))
+            grids.append(label_cells(painter, instants, shape.cells))
+    choices, values = (np.stack(grid) for grid in zip(*grids, strict=True))
     plain = Clip(
-        number, frames["plain"], kinds, poses, changes, motion, tuple(truth.sentence for truth in truths),
+        number, frames["plain"], choices, values, tuple(truth.sentence for truth in truths),
         tuple(truth.alternatives for truth in truths), summary.text,
         tuple(k for k, truth in enumerate(truths) if truth.scripted),
     )  # fmt: skip

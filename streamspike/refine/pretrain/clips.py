@@ -15,22 +15,24 @@ from types import TracebackType
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from streamspike.belief.summary import Summary
-from streamspike.world.painter import Box, Painter
-from streamspike.world.scene import KINDS, SCENES, Scene, Snapshot, build_scene
+from streamspike.core import Pixels
+from streamspike.engine.resize import resize
+from streamspike.refine.pretrain.labels import CHOICES, VALUES, label_cells
+from streamspike.world.painter import Painter
+from streamspike.world.scene import SCENES, build_scene
 from streamspike.world.simulation import Simulation
 from streamspike.world.surprises import SURPRISES
 
-POSES = ("stand", "walk", "run", "sit", "lie", "crouch", "climb", "roll", "knocked")
-PICTURES = ((208, 156), (256, 144), (160, 120), (192, 108), (208, 104))
+PICTURES = ((320, 240), (384, 216), (256, 192), (256, 144), (208, 156), (384, 192))
 """Sizes that are painted before the squash to the model's square: 4:3, 16:9 and 2:1."""
 STUTTERS = (0.0, 0.0, 0.0, 0.1, 0.2, 0.33)
 """Seconds between two different pictures of a camera; 0 is a smooth one."""
 LONGEST_PAST = 14
 """Segments that happened before the first: what a summary may tell of."""
-CHANGES = ("comes", "goes")
 EVEN_SHARE = 0.5
 """Of the scripted surprises, how many are of a kind drawn evenly; by their natural rates some are hardly ever seen."""
 MAX_SURPRISES = 4
@@ -45,15 +47,10 @@ class Clip:
     number: int
     frames: NDArray[np.uint8]
     """(segments, 2, side, side, 3) RGB."""
-    kinds: NDArray[np.uint8]
-    """(segments, cells, cells): KINDS index + 1 of the foremost body in each cell, 0 background; second frame."""
-    poses: NDArray[np.uint8]
-    """(segments, cells, cells): POSES index + 1 of the same body, 0 background."""
-    changes: NDArray[np.uint8]
-    """(segments, cells, cells): CHANGES index + 1 where a body is in one of the two frames only, else 0."""
-    motion: NDArray[np.float32]
-    """(segments, cells, cells, 2): movement of the same body between the two frames, in cells, right and down; where
-    there is none, of the background."""
+    choices: NDArray[np.uint8]
+    """(segments, cells, cells, len(CHOICES)) of `labels.py`."""
+    values: NDArray[np.float32]
+    """(segments, cells, cells, len(VALUES))"""
     sentences: tuple[str, ...]
     """What happened in each segment."""
     alternatives: tuple[tuple[tuple[str, float], ...], ...]
@@ -83,9 +80,8 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         summary.append(simulation.step().sentence)
 
     frames = np.empty((num_segments, 2, side_px, side_px, 3), np.uint8)
-    kinds = np.zeros((num_segments, cells, cells), np.uint8)
-    poses, changes = np.zeros_like(kinds), np.zeros_like(kinds)
-    motion = np.zeros((num_segments, cells, cells, 2), np.float32)
+    choices = np.empty((num_segments, cells, cells, len(CHOICES)), np.uint8)
+    values = np.empty((num_segments, cells, cells, len(VALUES)), np.float32)
     sentences, alternatives, scripted = [], [], []
     jitter = float(rng.uniform(-0.1, 0.1))  # real cameras do not sample at exact quarters
     stutter = STUTTERS[int(rng.integers(len(STUTTERS)))]
@@ -95,18 +91,19 @@ def make_clip(number: int, seed: int, num_segments: int, side_px: int, cells: in
         instants = [
             simulation.snapshot(truth.start_seconds + _shown(span * (part + jitter), stutter)) for part in (0.25, 0.75)
         ]
-        for k, snapshot in enumerate(instants):
-            picture = painter.paint(snapshot)
-            frames[index, k] = cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
-        kinds[index], poses[index], changes[index], motion[index] = label_cells(painter, scene, instants, cells)
+        frames[index] = squash([painter.paint(snapshot) for snapshot in instants], side_px)
+        choices[index], values[index] = label_cells(painter, instants, cells)
         sentences.append(truth.sentence)
         alternatives.append(truth.alternatives)
         if truth.scripted:
             scripted.append(index)
-    return Clip(
-        number, frames, kinds, poses, changes, motion, tuple(sentences), tuple(alternatives), summary.text,
-        tuple(scripted),
-    )  # fmt: skip
+    return Clip(number, frames, choices, values, tuple(sentences), tuple(alternatives), summary.text, tuple(scripted))
+
+
+def squash(pictures: Sequence[Pixels], side_px: int) -> NDArray[np.uint8]:
+    """(pictures, side_px, side_px, 3) of pictures of one size, as the engine resizes what a camera sends."""
+    frames = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    return resize(frames, side_px, side_px).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def _shown(seconds: float, stutter: float) -> float:
@@ -114,44 +111,9 @@ def _shown(seconds: float, stutter: float) -> float:
     return seconds - seconds % stutter if stutter else seconds
 
 
-def label_cells(
-    painter: Painter, scene: Scene, instants: Sequence[Snapshot], cells: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
-    """Kinds, poses, changes and motion of one segment, as in Clip, from its first and its second instant."""
-    kinds = np.zeros((cells, cells), np.uint8)
-    poses, changes = np.zeros_like(kinds), np.zeros_like(kinds)
-    (u0, v0), (u1, v1) = instants[0].shift, instants[1].shift
-    motion = np.full((cells, cells, 2), (cells * (u1 - u0), cells * (v1 - v0)), np.float32)
-    before = {box.body_id: box for box in painter.boxes(instants[0])}
-    after = {box.body_id: box for box in painter.boxes(instants[1])}
-    centres = (np.arange(cells) + 0.5) / cells
-
-    def under(box: Box) -> NDArray[np.bool_]:
-        rows = (centres > box.y0 - 0.25 / cells) & (centres < box.y1 + 0.25 / cells)
-        columns = (centres > box.x0 - 0.25 / cells) & (centres < box.x1 + 0.25 / cells)
-        return rows[:, None] & columns
-
-    for body_id in before.keys() - after.keys():
-        changes[under(before[body_id])] = 1 + CHANGES.index("goes")
-    for body in sorted(instants[1].bodies, key=lambda body: -body.z):  # near bodies overwrite far ones
-        box = after.get(body.body_id)
-        if box is None:
-            continue
-        patch = under(box)
-        kinds[patch] = KINDS.index(body.kind) + 1
-        poses[patch] = POSES.index(body.pose) + 1 if body.pose in POSES else 0
-        if body.body_id not in before:
-            changes[patch] = 1 + CHANGES.index("comes")
-        was = before.get(body.body_id, box)
-        motion[patch] = (
-            cells * 0.5 * (box.x0 + box.x1 - was.x0 - was.x1),
-            cells * 0.5 * (box.y0 + box.y1 - was.y0 - was.y1),
-        )
-    return kinds, poses, changes, np.clip(motion, -4, 4)
-
-
 def _work(numbers: Iterator[int], out: multiprocessing.Queue[Clip], arguments: tuple[int, ...]) -> None:
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
     os.nice(5)  # training must not starve; a clip can be used twice, a lost training second is gone
     out.cancel_join_thread()  # what nobody takes must not keep this process alive
     for number in numbers:

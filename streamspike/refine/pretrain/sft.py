@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,8 +29,9 @@ from streamspike.refine.pretrain import bins
 from streamspike.refine.pretrain.bins import plan_bins
 from streamspike.refine.pretrain.clips import Clip, ClipFeed
 from streamspike.refine.pretrain.examiner import Examiner
+from streamspike.refine.pretrain.growth import grow
 from streamspike.refine.pretrain.muon import Muon
-from streamspike.refine.pretrain.nano import CELLS, FRAME_PX, SIDE, build_model, build_tokenizer, save_model
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX, MERGE, SIDE, build_model, build_tokenizer, save_model
 from streamspike.refine.pretrain.rows import Batch, RowBuilder
 from streamspike.refine.pretrain.vision import DenseHead, VisionRunner, patchify
 
@@ -40,9 +40,9 @@ CONTEST_WEIGHT = 0.25
 """Of the mean nats a contest, beside those a token."""
 EMBEDDINGS = ("model.language_model.embed_tokens.weight", "lm_head.weight")
 """Tied, with one row for each word: the order of the words changes when the world learns a new one."""
-BLOCK = re.compile(r"\.(blocks|layers)\.\d+\.")
-BLOCK_OUTPUT = re.compile(r"\.(attn\.proj|self_attn\.o_proj|mlp\.down_proj)\.")
-"""What is added to the residual stream."""
+DENSE_WEIGHT = 0.25
+HEAD_STEPS = 100
+"""So long the dense head of a run with a start learns alone: it begins at random, and would spoil what sees already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Pretraining:
     device: str = "cpu"
     start: str | None = None
     """A trained model whose weights a new run starts from, in place of random ones; nano is the built-in."""
+    fused: bool = False
+    """Whether the vision tower is compiled, which takes a C++ compiler and some seconds."""
     keep: float = 0.0
     """In [0, 1): share of the start's weights in the model handed out, the mean of both (`Trainer.handed_out`)."""
 
@@ -80,7 +82,7 @@ class Trainer:
         self.model.set_attn_implementation({"text_config": bins.NAME, "vision_config": "sdpa"})
         self.head = DenseHead(self.model.config.text_config.hidden_size).to(settings.device)
         self.rows = RowBuilder(self.encode, settings.num_blocks, SIDE, self.tokenizer.pad_token_id)
-        self.vision = VisionRunner(self.model.model.visual)
+        self.vision = VisionRunner(self.model.model.visual, settings.fused)
         matrices: list[Tensor] = []
         rest: list[Tensor] = []
         for name, parameter in [*self.model.named_parameters(), *self.head.named_parameters()]:
@@ -90,6 +92,9 @@ class Trainer:
             Muon(matrices, lr=settings.peak_rate, weight_decay=0.01),
             torch.optim.AdamW(rest, lr=settings.peak_rate, betas=(0.9, 0.98), weight_decay=0.01),
         )
+        self.device = torch.device(settings.device)
+        self.half = self.device.type == "cuda" or has_half_units()
+        """Whether products are computed in bfloat16."""
         self.start_weights: dict[str, Tensor] = {}
         """The weights it started from, if a share of them is kept."""
         self.steps = 0
@@ -115,13 +120,13 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.settings.device.startswith("cuda")):
-            losses, merged = self.losses(clips, batch)
-            weights = batch.weights.to(losses.device)
-            loss = (losses * weights).sum() / weights.sum()
-            contest = lose_contests(losses, batch)
-            dense = self.head.loss(merged.float(), clips)
-        total = loss + CONTEST_WEIGHT * contest.sum() / max(1, len(contest)) + 0.5 * dense
+        losses, merged = self.losses(clips, batch)
+        weights = batch.weights.to(losses.device)
+        loss = (losses * weights).sum() / weights.sum()
+        contest = lose_contests(losses, batch)
+        alone = self.settings.start is not None and self.steps < HEAD_STEPS
+        dense = self.head.loss((merged.detach() if alone else merged).float(), clips)
+        total = loss + CONTEST_WEIGHT * contest.sum() / max(1, len(contest)) + DENSE_WEIGHT * dense
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([*self.model.parameters(), *self.head.parameters()], 1.0)
         for optimizer in self.optimizers:
@@ -134,6 +139,10 @@ class Trainer:
 
     def losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood of every target token, nats, and the merged vision tokens."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            return self._losses(clips, batch)
+
+    def _losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
         device = self.settings.device
         frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device).flatten(0, 1)
         merged = self.vision(patchify(frames))
@@ -182,12 +191,11 @@ class Trainer:
             self.model.load_state_dict(trained)
 
     def start_from(self, name: str) -> None:
-        """Take over the weights of a trained model. Words it does not know keep their random embedding, and blocks that
-        it does not have come after its own and pass on what they get until they learn something ("Net2Net", Chen et al.
-        2016).
+        """Take over the weights of a trained model, as large or smaller (`growth.py`). Words that it does not know keep
+        their random embedding.
 
         Raises:
-            ModelError: there is no such model, or it has another width or more blocks.
+            ModelError: there is no such model, or it does not grow into this one.
         """
         threads = torch.get_num_threads()  # a model that only answers takes fewer
         loaded = load_model(ModelConfig(name=name, device="cpu", dtype="float32", threads=threads))
@@ -200,15 +208,10 @@ class Trainer:
                 for word in known.keys() & words.keys():
                     table[words[word]] = learned[known[word]]
                 state[key] = table
-        for key in own.keys() - state.keys():
-            if BLOCK.search(key):
-                state[key] = torch.zeros_like(own[key]) if BLOCK_OUTPUT.search(key) else own[key]
         try:
-            self.model.load_state_dict(state)
-        except RuntimeError as error:
-            raise ModelError(
-                f"{name} has another width than the built-in model, or more blocks; start without --from"
-            ) from error
+            self.model.load_state_dict(grow(state, own, MERGE * MERGE))
+        except ModelError as error:
+            raise ModelError(f"{name} does not grow into the built-in model; start without --from: {error}") from error
         if self.settings.keep:
             self.start_weights = {key: weights.clone() for key, weights in self.model.state_dict().items()}
 
@@ -234,6 +237,11 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]
         return True
+
+
+def has_half_units() -> bool:
+    """Whether this CPU multiplies in bfloat16 (AVX-512 BF16 or AMX) faster than in float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
 
 
 def lose_contests(losses: Tensor, batch: Batch) -> Tensor:

@@ -10,20 +10,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streamspike.refine.pretrain.clips import CHANGES, POSES, Clip
+from streamspike.refine.pretrain.clips import Clip
+from streamspike.refine.pretrain.labels import CELL_CHOICES, CELL_VALUES, CHOICES, UNASKED, VALUES
 from streamspike.refine.pretrain.nano import CELLS, MEAN, MERGE, PATCH_PX, SIDE, STD
-from streamspike.world.scene import KINDS
+
+MOTION_WEIGHT = 0.3
+BODY_WEIGHT = 0.25
+"""Of each question about bodies only."""
 
 
 class DenseHead(nn.Module):
-    """Kind, pose, coming or going, and motion of what is under each patch, read off the merged tokens, which
-    are what the language model gets.
+    """Answers the questions of `labels.py` for every patch, from the merged tokens that the language model gets.
 
     Read off the last vision block instead, the vision tower learned to see while the tokens it handed on stayed useless
     for a third of the run.
     """
 
-    SIZES = (len(KINDS) + 1, len(POSES) + 1, len(CHANGES) + 1, 2)
+    SIZES = (*CHOICES.values(), len(VALUES))
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -33,18 +36,25 @@ class DenseHead(nn.Module):
     def loss(self, merged: Tensor, clips: Sequence[Clip]) -> Tensor:
         """`merged` is (frame blocks, tokens, width); each token tells of its 3 x 3 patches."""
         cells = self.out(self.norm(merged)).reshape(merged.shape[0], CELLS * CELLS, sum(self.SIZES))
-        kinds, poses, changes, motion = cells.split(self.SIZES, dim=-1)
-        kind_labels, pose_labels, change_labels, motion_labels = (
-            _merge_order(np.stack(grids)).to(merged.device)
-            for grids in zip(*((clip.kinds, clip.poses, clip.changes, clip.motion) for clip in clips), strict=True)
-        )
-        present = kind_labels > 0
-        loss = F.cross_entropy(kinds.flatten(0, 1), kind_labels.flatten().long())
-        loss = loss + 0.5 * F.cross_entropy(poses.flatten(0, 1), pose_labels.flatten().long())
-        loss = loss + F.cross_entropy(changes.flatten(0, 1), change_labels.flatten().long())
-        for cells_of in (present, ~present):  # apart, or the many still cells of the background hide the bodies
-            if cells_of.any():
-                loss = loss + 0.3 * F.smooth_l1_loss(motion[cells_of], motion_labels[cells_of])
+        *told, numbers = cells.split(self.SIZES, dim=-1)
+        choices = _merge_order(np.stack([clip.choices for clip in clips])).to(merged.device).long()
+        values = _merge_order(np.stack([clip.values for clip in clips])).to(merged.device)
+        present = choices[..., 0] > 0
+        loss = merged.new_zeros(())
+        # Bodies and background apart, or the many cells of the background hide the bodies.
+        for cells_of in (present, ~present):
+            if not cells_of.any():
+                continue
+            for k, scores in enumerate(told[:CELL_CHOICES]):
+                loss = loss + 0.5 * F.cross_entropy(scores[cells_of], choices[cells_of][:, k])
+            moved, truth = numbers[cells_of][:, :CELL_VALUES], values[cells_of][:, :CELL_VALUES]
+            loss = loss + MOTION_WEIGHT * F.smooth_l1_loss(moved, truth)
+        if present.any():
+            answers = choices[present]
+            for k, scores in enumerate(told[CELL_CHOICES:], start=CELL_CHOICES):
+                loss = loss + BODY_WEIGHT * F.cross_entropy(scores[present], answers[:, k], ignore_index=UNASKED)
+            shape, truth = numbers[present][:, CELL_VALUES:], values[present][:, CELL_VALUES:]
+            loss = loss + MOTION_WEIGHT * F.smooth_l1_loss(shape, truth)
         return loss
 
 
@@ -67,8 +77,9 @@ def patchify(frames: Tensor) -> Tensor:
 class VisionRunner:
     """The vision tower over many equal frame blocks at once; the stock forward loops over them one by one."""
 
-    def __init__(self, visual: nn.Module) -> None:
+    def __init__(self, visual: nn.Module, fused: bool = False) -> None:
         self._visual: Any = visual
+        self._through = torch.compile(_through, dynamic=False) if fused else _through
         rows, columns = np.divmod(np.arange(CELLS * CELLS), CELLS)
         grids = [_merge_order(grid.reshape(1, 1, CELLS, CELLS))[0] for grid in (rows, columns)]
         self._positions = torch.stack(grids, dim=-1)  # (patches, 2): row, column
@@ -76,21 +87,37 @@ class VisionRunner:
     def __call__(self, patches: Tensor) -> Tensor:
         """(blocks, patches, dim) to merged tokens (blocks, tokens, width)."""
         visual = self._visual
-        blocks, count, _ = patches.shape
+        blocks = patches.shape[0]
         kernel = visual.patch_embed.proj.weight.flatten(1)
         hidden = F.linear(patches.to(kernel.dtype), kernel).float()  # the residual stream stays exact under autocast
         cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
-        cos, sin = cos.to(hidden.dtype), sin.to(hidden.dtype)
         for block in visual.blocks:
-            attention = block.attn
-            qkv = attention.qkv(block.norm1(hidden)).view(blocks, count, 3, attention.num_heads, -1)
-            query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (blocks, heads, patches, head width)
-            query, key = _rotate(query, cos, sin), _rotate(key, cos, sin)
-            mixed = F.scaled_dot_product_attention(query, key, value)
-            hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(blocks, count, -1))
-            hidden = hidden + block.mlp(block.norm2(hidden))
+            hidden = self._through(block, hidden, cos, sin)
         merged: Tensor = visual.merger(hidden).view(blocks, SIDE * SIDE, -1)
         return merged
+
+
+def _through(block: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """One block; hidden is (frame blocks, patches, width)."""
+    attention, (blocks, count, _) = block.attn, hidden.shape
+    qkv = attention.qkv(block.norm1(hidden)).view(blocks, count, 3, attention.num_heads, -1)
+    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (frame blocks, heads, patches, head width)
+    cos, sin = cos.to(qkv.dtype), sin.to(qkv.dtype)
+    mixed = attend(_rotate(query, cos, sin), _rotate(key, cos, sin), value)
+    hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(blocks, count, -1))
+    result: Tensor = hidden + block.mlp(block.norm2(hidden))
+    return result
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """(frame blocks, heads, patches, head width), as `scaled_dot_product_attention`.
+
+    In bfloat16 on a CPU as plain products, 11 ms there and back in place of 54 (Xeon with AMX): torch's kernel has no
+    bfloat16 products on its way back.
+    """
+    if query.dtype != torch.bfloat16 or query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value)
+    return torch.softmax((query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2), dim=-1) @ value
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ def test_all_views_show_the_same_moments(clips: list[CuedClip]) -> None:
         for view in VIEWS:
             same = replace(clip.views[view], frames=plain.frames)
             assert same == plain if view == "plain" else same.sentences == plain.sentences
-            assert same.kinds is plain.kinds and same.summary == plain.summary
-            assert clip.views[view].frames.shape == (2, 2, 96, 96, 3)
+            assert same.choices is plain.choices and same.summary == plain.summary
+            assert clip.views[view].frames.shape == (2, 2, SHAPE.side_px, SHAPE.side_px, 3)
 
 
 def test_cues_are_drawn_where_something_moves(clips: list[CuedClip]) -> None:

@@ -17,11 +17,11 @@ from streamspike.bench.cues.clips import VIEWS, ClipShape, CuedClip, make_cued_c
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ConfigError
-from streamspike.refine.pretrain.nano import CELLS
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX
 from streamspike.refine.pretrain.rows import Branch
 from streamspike.refine.pretrain.sft import Pretraining, Trainer
 
-SHAPE = ClipShape(seed=1, num_segments=9, side_px=96, cells=CELLS, summary_words=12, cues="boxes")
+SHAPE = ClipShape(seed=1, num_segments=9, side_px=FRAME_PX, cells=CELLS, summary_words=12, cues="boxes")
 STUDY = cues.CuesStudy(minutes=0.002, num_clips=2, seed=1, cues="boxes", start="")
 
 

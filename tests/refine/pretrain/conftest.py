@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from streamspike.refine.pretrain import sft
 from streamspike.refine.pretrain.clips import Clip, make_clip
-from streamspike.refine.pretrain.nano import CELLS
+from streamspike.refine.pretrain.nano import CELLS, FRAME_PX
 from streamspike.refine.pretrain.sft import Pretraining, Trainer
 
-SHAPE = (9, 96, CELLS, 24)
+SHAPE = (9, FRAME_PX, CELLS, 24)
 """Segments, pixels a side, cells a side, words of memory: as `pretrain` asks for them."""
 
 
@@ -45,5 +46,7 @@ def sentences(clips: list[Clip]) -> list[str]:
 
 
 @pytest.fixture
-def trainer(sentences: list[str]) -> Trainer:
+def trainer(sentences: list[str], monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    """In float32 on every machine, as what is compared with it."""
+    monkeypatch.setattr(sft, "has_half_units", lambda: False)
     return Trainer(Pretraining(batch=2, fresh=1, minutes=1.0), sentences)

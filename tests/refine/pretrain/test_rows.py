@@ -12,7 +12,7 @@ from streamspike.core import Request, Sampling
 from streamspike.engine.layout import join_spans
 from streamspike.engine.model import LoadedModel, load_model
 from streamspike.engine.reference import ReferenceEngine
-from streamspike.refine.pretrain.bins import attend, plan_bins
+from streamspike.refine.pretrain.bins import attend_bins, plan_bins
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.nano import build_model, build_tokenizer, save_model
 from streamspike.refine.pretrain.rows import Branch, RowBuilder, pack
@@ -93,7 +93,7 @@ def test_bins_attend_as_one_mask_over_the_whole_row_would(trainer: Trainer, clip
     real = (own >= 0)[..., None, None]
     answers = []
     for attention_mask in (plan, mask[:, None]):
-        mixed, _ = attend(torch.nn.Module(), query, key, value, attention_mask, scaling=0.3)
+        mixed, _ = attend_bins(torch.nn.Module(), query, key, value, attention_mask, scaling=0.3)
         told = mixed * real  # padding may differ: nobody reads it
         answers.append([told, *torch.autograd.grad(told.square().sum(), (query, key, value))])
     for binned, whole in zip(*answers, strict=True):

@@ -18,9 +18,11 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
-from streamspike.refine.pretrain import nano, sft
+from streamspike.refine.pretrain import nano, sft, vision
 from streamspike.refine.pretrain.clips import Clip
+from streamspike.refine.pretrain.growth import VISION, grow
 from streamspike.refine.pretrain.sft import Pretraining, Trainer, evaluate, pretrain
+from streamspike.refine.pretrain.vision import VisionRunner, patchify
 from tests.support.checkpoints import save_checkpoint
 
 
@@ -133,7 +135,11 @@ def test_a_run_trains_is_resumed_and_exports_what_the_official_class_loads(
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor.to(torch.bfloat16), saved[name].to(torch.bfloat16)), name
     loaded = load_model(ModelConfig(name=str(folder), device="cpu"))
-    assert (loaded.frames.width_px, loaded.frames.height_px, loaded.family) == (96, 96, "qwen2_5_vl")
+    assert (loaded.frames.width_px, loaded.frames.height_px, loaded.family) == (
+        nano.FRAME_PX,
+        nano.FRAME_PX,
+        "qwen2_5_vl",
+    )
     assert not [path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".py")]
 
 
@@ -222,7 +228,65 @@ def test_blocks_that_are_new_change_nothing_until_they_learn(
         assert not torch.equal(weights, before[name]), f"{name} does not learn"
 
 
+def test_a_wider_tower_and_larger_patches_begin_with_what_was_learned(
+    trainer: Trainer, clips: list[Clip], sentences: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture of equal squares says the same to larger patches; and all that is new learns."""
+    learned = trainer.model.state_dict()
+    patch_px, width = nano.PATCH_PX, nano.VISION_WIDTH
+    small = torch.from_numpy(clips[0].frames[:2])
+    expected = trainer.vision(patchify(small)).detach()
+    monkeypatch.setattr(nano, "PATCH_PX", 2 * patch_px)
+    monkeypatch.setattr(nano, "VISION_WIDTH", width + nano.HEAD_WIDTH)
+    monkeypatch.setattr(vision, "PATCH_PX", 2 * patch_px)
+    model = nano.build_model(trainer.tokenizer, seed=7)
+    grown = grow(learned, model.state_dict(), nano.MERGE**2)
+    model.load_state_dict(grown)
+    runner = VisionRunner(model.model.visual)
+    large = patchify(small.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    torch.testing.assert_close(runner(large), expected, rtol=1e-3, atol=1e-4)
+
+    optimizer = torch.optim.SGD(model.model.visual.parameters(), lr=1.0)
+    for _ in range(2):  # at first only what is zero learns
+        optimizer.zero_grad()
+        runner(large).square().mean().backward()
+        optimizer.step()
+    for name, weights in model.model.visual.named_parameters():
+        assert (weights[-1] != grown[f"{VISION}{name}"][-1]).any(), f"what is new in {name} does not learn"
+    with pytest.raises(ModelError, match="no multiple"):
+        grow(model.state_dict(), learned, nano.MERGE**2)
+
+
+def test_the_head_of_a_run_with_a_start_learns_alone_at_first(trainer: Trainer, clips: list[Clip]) -> None:
+    trainer.head.zero_grad()
+    seen: list[bool] = []
+    loss = trainer.head.loss
+
+    def watched(merged: torch.Tensor, some: Sequence[Clip]) -> torch.Tensor:
+        seen.append(merged.requires_grad)
+        return loss(merged, some)
+
+    trainer.head.loss = watched  # type: ignore[method-assign]
+    trainer.settings = replace(trainer.settings, start="nano")
+    for trainer.steps in (sft.HEAD_STEPS - 1, sft.HEAD_STEPS):
+        trainer.step(clips[:1])
+    assert seen == [False, True]
+
+
+def test_in_bfloat16_losses_are_nearly_the_same(trainer: Trainer, clips: list[Clip]) -> None:
+    exact = evaluate(trainer, clips)
+    trainer.half = True
+    half = evaluate(trainer, clips)
+    assert half != exact and half == pytest.approx(exact, rel=0.02)
+
+
+def test_in_bfloat16_patches_attend_as_in_float32() -> None:
+    parts = torch.randn(3, 2, 3, 144, 32, generator=torch.Generator().manual_seed(0))
+    exact, half = vision.attend(*parts), vision.attend(*parts.bfloat16())
+    torch.testing.assert_close(half.float(), exact, rtol=0.05, atol=0.02)
+
+
 def test_a_model_of_another_shape_is_no_start(trainer: Trainer, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "other", "qwen2_5_vl")
-    with pytest.raises(ModelError, match="another width"):
+    with pytest.raises(ModelError, match="does not grow"):
         trainer.start_from(str(tmp_path / "other"))
