@@ -203,8 +203,8 @@ class GrpoLearner:
         settings = self.settings
         which = draw_example(self._seed, number, len(self._examples))
         example = self._examples[which]
-        # Routine that nobody thought of shall be thought of; a surprise shall not.
-        join = settings.per == "belief" and not example.surprising
+        # Routine that nobody thought of shall be thought of, also what a person called so; a surprise shall not.
+        join = settings.per == "belief" and (example.verdict < 0 or not example.surprising)
         runs = self._roll(example, settings.rollout, self._seed + number, self._rolled, join)
         features: Features = {}
         granted, told, words = (self._by_belief if settings.per == "belief" else self._by_reward)(

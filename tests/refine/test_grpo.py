@@ -246,13 +246,16 @@ def test_the_credit_is_of_probabilities_whatever_surprise_is_served_with(nano: L
         assert each.prior == pytest.approx(alone, abs=1e-3)
 
 
-def test_what_was_seen_joins_in_ordinary_clips_only(nano: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_seen_joins_in_ordinary_clips_and_where_a_person_said_routine(
+    nano: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     policy = Policy(nano)
     similarity = NGramSimilarity()
     rewards = Rewards.parse(DEFAULT_REWARDS, similarity)
-    foreseen: dict[bool, list[bool]] = {False: [], True: []}
-    for surprising, found in foreseen.items():
-        examples: Any = [replace(CLIP, surprising=surprising)]
+    ordinary, surprise, called_routine = (False, 0), (True, 0), (True, -1)
+    foreseen: dict[tuple[bool, int], list[bool]] = {ordinary: [], surprise: [], called_routine: []}
+    for (surprising, verdict), found in foreseen.items():
+        examples: Any = [replace(CLIP, surprising=surprising, verdict=verdict)]
         settings = GrpoSettings(rollout=RolloutSettings(1))
         learner = GrpoLearner(policy, examples, rewards, similarity, BELIEF, settings, seed=1)
         look_back = learner._appraiser.look_back
@@ -263,7 +266,7 @@ def test_what_was_seen_joins_in_ordinary_clips_only(nano: LoadedModel, monkeypat
 
         monkeypatch.setattr(learner._appraiser, "look_back", seen)
         learner.learn(0, lambda loss: loss.backward())  # type: ignore[no-untyped-call]
-    assert all(foreseen[False]) and not all(foreseen[True])
+    assert all(foreseen[ordinary] + foreseen[called_routine]) and not all(foreseen[surprise])
 
 
 def test_an_expectation_that_comes_true_again_and_again_is_expected(nano: LoadedModel, tmp_path: Path) -> None:
