@@ -27,7 +27,7 @@ CURVES = {
     "right": "pairs right",
 }
 NOTE = (
-    "All methods learned from the same simulated clips for the same time and are measured on the same clips of other "
+    "All methods learned from the same simulated clips, for as long, and are measured on the same clips of other "
     "cameras. Brackets are 95 % intervals of a bootstrap over clips; of a gain, a paired one. Seeds differ in clips, "
     "adapter and draws; intervals over clips do not tell how much another seed would differ, the columns of seeds do."
 )
@@ -49,10 +49,11 @@ def render_night(result: Mapping[str, Any], out: Path) -> str:
 
 
 def _made(result: Mapping[str, Any]) -> str:
-    machine = result["machine"]
+    machine, settings = result["machine"], result["settings"]
+    length = f"{settings['steps']} steps" if settings["steps"] else f"{settings['minutes']:g} minutes"
     return (
-        f"{result['model']}, {result['settings']['clips']} clips to learn from and {result['settings']['held_out']} "
-        f"held out per seed, {result['settings']['minutes']:g} minutes a method. {machine['processor']}, "
+        f"{result['model']}, {settings['clips']} clips to learn from and {settings['held_out']} "
+        f"held out per seed, {length} a method. {machine['processor']}, "
         f"{machine['threads']} threads, commit {result['commit']}."
     )
 
