@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from streamspike.belief.prompts import OBSERVE, PREDICT
+from streamspike.config import ModelConfig
 from streamspike.engine.forward import embed, encode_segments, project
 from streamspike.engine.layout import block_seconds, join_spans
-from streamspike.engine.model import LoadedModel
+from streamspike.engine.model import LoadedModel, load_model
 from streamspike.errors import ConfigError
 from streamspike.refine.appraisal import Appraisal, ask
 from streamspike.refine.grpo import GrpoLearner, GrpoSettings, advantages, belief_shifts, credit, grpo_loss
@@ -55,6 +56,22 @@ def test_two_steps_change_hypotheses_and_start_without_any_kl(learner_model: Loa
     assert all(map(torch.equal, seen, learner_model.model.model.visual.state_dict().values()))
 
 
+@pytest.mark.parametrize("name", ["nano", "random:tiny-qwen3-vl"])
+def test_in_bfloat16_and_with_checkpointing_it_learns_too(name: str, tmp_path: Path) -> None:
+    """As large models are trained: the model in bfloat16 as it is loaded, the adapter in float32."""
+    loaded = load_model(ModelConfig(name=name, device="cpu", dtype="bfloat16"))
+    policy = Policy(loaded)
+    policy.checkpointing = True
+    before = policy.choose(FILM, "", PREDICT, SETS[0])
+    lines: list[Any] = []
+    settings = TrainSettings(steps=2, learning_rate=1e-2, warmup_share=0.0)
+    train(make_learner(policy), settings, tmp_path, lambda share, line, words: lines.append(line))
+    assert {weights.dtype for weights in loaded.model.model.visual.parameters()} == {torch.bfloat16}
+    assert {parameter.dtype for parameter in policy.parameters()} == {torch.float32}
+    assert lines[0]["kl"] == 0.0 and lines[0]["gradient"] > 0.0
+    assert policy.choose(FILM, "", PREDICT, SETS[0]) != before
+
+
 def test_what_did_better_than_its_group_becomes_likelier(nano: LoadedModel) -> None:
     policy = Policy(nano)
     before = PackedRows(nano, [ROW])
@@ -76,8 +93,6 @@ def test_what_did_better_than_its_group_becomes_likelier(nano: LoadedModel) -> N
 @pytest.mark.parametrize("model", ["random:tiny-qwen2.5-vl", "random:tiny-qwen3-vl"])
 def test_loss_and_gradients_are_those_of_trl_on_the_same_batch(model: str, tmp_path: Path) -> None:
     """TRL's own `_compute_loss` on a prepared batch, one plain row for each hypothesis; ours on one packed row."""
-    from streamspike.config import ModelConfig
-    from streamspike.engine.model import load_model
 
     loaded = load_model(ModelConfig(name=model, device="cpu"))
     policy = Policy(loaded)
