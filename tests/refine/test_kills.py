@@ -18,6 +18,8 @@ COMMANDS = {
     "crpo": ("world:5:3", "--steps", "6", "--save-every", "1", "--questions", "2"),
     "savi": ("world:5:2", "--pairs", "2", "--iterations", "1", "--epochs", "4", "--min-gain", "0", "--batch", "2",
              "--save-every", "1"),
+    "spike-rl": ("world:5:3", "--words", "own", "--steps", "6", "--save-every", "1"),
+    "supervised": ("world:5:3", "--words", "own", "--steps", "6", "--save-every", "1"),
 }  # fmt: skip
 PHASES = {"savi": ("round-1/pairs.jsonl.partial", "round-1/checkpoint-*")}
 """What is there when a phase has begun; elsewhere there is one, and its checkpoints tell."""

@@ -143,7 +143,7 @@ class Trainer:
             return self._losses(clips, batch)
 
     def _losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
-        device = self.settings.device
+        device = self.device
         frames = torch.from_numpy(np.stack([clip.frames for clip in clips])).to(device).flatten(0, 1)
         merged = self.vision(patchify(frames))
         language = self.model.model.language_model

@@ -79,7 +79,7 @@ def test_when_the_camera_moves_so_does_the_background() -> None:
     assert not told["right"][told["kind"] == 0].any() and told["right"][told["kind"] > 0].any()
 
 
-def test_who_falls_is_told_by_pose_and_tilt_before_and_after() -> None:
+def test_who_falls_is_told_by_pose_and_tilt() -> None:
     told = label("fall")
     body = told["kind"] == 1 + KINDS.index("person")
     assert (told["tilt"][body] > 0.3).any() and (told["distance"][body] > 0).all()

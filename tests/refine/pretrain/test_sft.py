@@ -15,6 +15,7 @@ import pytest
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from streamspike.cli import main
 from streamspike.config import ModelConfig
 from streamspike.engine.model import load_model
 from streamspike.errors import ModelError
@@ -278,6 +279,33 @@ def test_in_bfloat16_losses_are_nearly_the_same(trainer: Trainer, clips: list[Cl
     trainer.half = True
     half = evaluate(trainer, clips)
     assert half != exact and half == pytest.approx(exact, rel=0.02)
+
+
+def test_fused_the_blocks_are_compiled_and_say_the_same(
+    trainer: Trainer, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[object] = []
+
+    def stand_in(function: object, **_: object) -> object:  # the real one takes a C++ compiler and half a minute
+        compiled.append(function)
+        return function
+
+    monkeypatch.setattr(torch, "compile", stand_in)
+    patches = patchify(torch.from_numpy(clips[0].frames[:1]))
+    fused = VisionRunner(trainer.model.model.visual, fused=True)
+    assert compiled and torch.equal(fused(patches), trainer.vision(patches))
+
+
+def test_fused_without_a_compiler_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CXX", "nothing")
+    monkeypatch.setattr("sys.argv", ["streamspike", "refine", "pretrain", "--fused", "--out", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code not in (0, None) and not (tmp_path / "run").exists()
+    assert "apt-get install g++" in capsys.readouterr().err
 
 
 def test_in_bfloat16_patches_attend_as_in_float32() -> None:
