@@ -1,4 +1,6 @@
-"""A trained model's weights in one with more blocks, a wider vision tower or larger patches, which answers the same.
+"""A trained model's weights in one with more blocks, a wider vision tower or other patches.
+
+But for smaller patches it answers the same.
 
 What is new has no say at first: nothing writes to the new numbers of the residual stream, and the outputs of new heads
 and hidden units are multiplied by zero. What reads them begins at random, so that they learn apart from each other
@@ -12,6 +14,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from streamspike.errors import ModelError
 
@@ -48,7 +51,7 @@ def _grow_one(name: str, learned: Tensor | None, fresh: Tensor, merged_patches: 
             raise ModelError(f"it lacks {name}")
         return torch.zeros_like(fresh) if BLOCK_OUTPUT.search(name) else fresh.clone()
     if name == STEM:
-        learned = _enlarge_patches(learned, fresh.shape[-1])
+        learned = _resize_patches(learned, fresh.shape[-1])
     if learned.shape == fresh.shape:
         return learned.clone()
     if not name.startswith(VISION) or any(a > b for a, b in zip(learned.shape, fresh.shape, strict=True)):
@@ -74,13 +77,21 @@ def _grow_one(name: str, learned: Tensor | None, fresh: Tensor, merged_patches: 
     return view.reshape(fresh.shape)
 
 
-def _enlarge_patches(kernel: Tensor, patch_px: int) -> Tensor:
-    """The kernel (..., p, p) that gives for a larger picture what this one gives for its means over squares.
+def _resize_patches(kernel: Tensor, patch_px: int) -> Tensor:
+    """The kernel (..., p, p) for patches of another size.
+
+    For larger ones it gives of a larger picture what this one gives for its means over squares. For smaller ones it
+    gives of a patch about what this one gives of the patch enlarged, so things look larger than they did: what a model
+    learned of shapes is kept, and where in the picture they are it has to learn anew ("FlexiViT", Beyer et al. 2023).
 
     Raises:
-        ModelError: `patch_px` is no multiple of p.
+        ModelError: `patch_px` is larger than p, but no multiple.
     """
-    times, rest = divmod(patch_px, kernel.shape[-1])
-    if rest or not times:
-        raise ModelError(f"its patches have {kernel.shape[-1]} px, of which {patch_px} is no multiple")
-    return kernel.repeat_interleave(times, -1).repeat_interleave(times, -2) / times**2
+    side = kernel.shape[-1]
+    times, rest = divmod(patch_px, side)
+    if times and rest:
+        raise ModelError(f"its patches have {side} px, of which {patch_px} is no multiple")
+    if times:
+        return kernel.repeat_interleave(times, -1).repeat_interleave(times, -2) / times**2
+    smaller = interpolate(kernel.flatten(0, -3)[None], size=(patch_px, patch_px), mode="bilinear", antialias=True)
+    return smaller.view(*kernel.shape[:-2], patch_px, patch_px) * (side / patch_px) ** 2

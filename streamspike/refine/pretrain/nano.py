@@ -16,10 +16,10 @@ from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLFo
 
 from streamspike.belief import prompts
 
-FRAME_PX = 192
-PATCH_PX = 16
+FRAME_PX = 180
+PATCH_PX = 10
 MERGE = 3
-"""Patches per side that become one language token: 192 / 16 / 3 = 4 x 4 tokens a segment."""
+"""Patches per side that become one language token: 180 / 10 / 3 = 6 x 6 tokens a segment."""
 CELLS = FRAME_PX // PATCH_PX
 SIDE = CELLS // MERGE
 """Patches, and tokens, per side."""
@@ -68,7 +68,7 @@ def build_tokenizer(sentences: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForConditionalGeneration:
-    """Random weights. 192 px frames, 144 patches, 16 language tokens per segment of two frames."""
+    """Random weights. 180 px frames, 324 patches, 36 language tokens per segment of two frames."""
     torch.manual_seed(seed)
 
     def id_of(token: str) -> int:

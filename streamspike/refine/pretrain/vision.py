@@ -67,7 +67,7 @@ def _merge_order(grid: np.ndarray) -> Tensor:
 
 
 def patchify(frames: Tensor) -> Tensor:
-    """(frame blocks, 2, side, side, 3) uint8 to normalised patches (frame blocks, patches, 3 * 2 * 8 * 8)."""
+    """(frame blocks, 2, side, side, 3) uint8 to normalised patches (frame blocks, patches, 3 * 2 * patch * patch)."""
     mean, std = torch.tensor(MEAN, device=frames.device) * 255, torch.tensor(STD, device=frames.device) * 255
     pixels = (frames.float() - mean) / std
     split = pixels.reshape(-1, 2, SIDE, MERGE, PATCH_PX, SIDE, MERGE, PATCH_PX, 3)
