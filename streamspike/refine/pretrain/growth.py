@@ -81,8 +81,8 @@ def _resize_patches(kernel: Tensor, patch_px: int) -> Tensor:
     """The kernel (..., p, p) for patches of another size.
 
     For larger ones it gives of a larger picture what this one gives for its means over squares. For smaller ones it
-    gives of a patch about what this one gives of the patch enlarged, so things look larger than they did: what a model
-    learned of shapes is kept, and where in the picture they are it has to learn anew ("FlexiViT", Beyer et al. 2023).
+    gives of a patch what this one gives of the patch enlarged, so that all things look larger than they did: what
+    shapes and colours say is kept, how large they are is learned anew (compare "FlexiViT", Beyer et al. 2023).
 
     Raises:
         ModelError: `patch_px` is larger than p, but no multiple.
@@ -93,5 +93,6 @@ def _resize_patches(kernel: Tensor, patch_px: int) -> Tensor:
         raise ModelError(f"its patches have {side} px, of which {patch_px} is no multiple")
     if times:
         return kernel.repeat_interleave(times, -1).repeat_interleave(times, -2) / times**2
-    smaller = interpolate(kernel.flatten(0, -3)[None], size=(patch_px, patch_px), mode="bilinear", antialias=True)
-    return smaller.view(*kernel.shape[:-2], patch_px, patch_px) * (side / patch_px) ** 2
+    pixels = torch.eye(patch_px**2, dtype=kernel.dtype).view(-1, 1, patch_px, patch_px)
+    enlarged = interpolate(pixels, size=(side, side), mode="bilinear").flatten(1)  # (small pixels, large pixels)
+    return (kernel.flatten(-2) @ enlarged.T).view(*kernel.shape[:-2], patch_px, patch_px)

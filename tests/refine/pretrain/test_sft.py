@@ -254,8 +254,21 @@ def test_a_wider_tower_and_larger_patches_begin_with_what_was_learned(
         optimizer.step()
     for name, weights in model.model.visual.named_parameters():
         assert (weights[-1] != grown[f"{VISION}{name}"][-1]).any(), f"what is new in {name} does not learn"
-    with pytest.raises(ModelError, match="no multiple"):
+    with pytest.raises(ModelError, match="is of shape"):
         grow(model.state_dict(), learned, nano.MERGE**2)
+
+
+def test_smaller_patches_begin_with_what_larger_ones_say_of_them_enlarged(trainer: Trainer) -> None:
+    learned, stem = trainer.model.state_dict(), "model.visual.patch_embed.proj.weight"
+    kernel = learned[stem]
+    side, small = nano.PATCH_PX, nano.PATCH_PX - 4
+    grown = grow(learned, {**learned, stem: torch.empty(*kernel.shape[:-2], small, small)}, nano.MERGE**2)
+    patches = torch.rand(3, kernel[0].numel() // side**2, small, small)
+    enlarged = torch.nn.functional.interpolate(patches, size=(side, side), mode="bilinear")
+    torch.testing.assert_close(grown[stem].flatten(1) @ patches.flatten(1).T, kernel.flatten(1) @ enlarged.flatten(1).T)
+    assert all(torch.equal(grown[name], weights) for name, weights in learned.items() if name != stem)
+    with pytest.raises(ModelError, match="no multiple"):
+        grow(learned, {**learned, stem: torch.empty(*kernel.shape[:-2], side + 1, side + 1)}, nano.MERGE**2)
 
 
 def test_the_head_of_a_run_with_a_start_learns_alone_at_first(trainer: Trainer, clips: list[Clip]) -> None:
