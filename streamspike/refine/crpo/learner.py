@@ -64,8 +64,8 @@ class CrpoSettings:
     style: Style = "sentences"
     seed: int = 0
     cached: int = 1024
-    """Questions whose frames' features are kept, as the vision tower does not learn; 16 tokens a segment with the
-    built-in model, 0.1 MB a question."""
+    """Questions whose frames' features are kept, as the vision tower does not learn; 36 tokens a segment with the
+    built-in model, 0.2 MB a question."""
 
     def __post_init__(self) -> None:
         if self.questions < 1 or self.group < 0 or self.group == 1 or self.temperature <= 0 or self.beta < 0:

@@ -23,6 +23,9 @@ MERGE = 3
 CELLS = FRAME_PX // PATCH_PX
 SIDE = CELLS // MERGE
 """Patches, and tokens, per side."""
+WINDOW = 3
+"""Tokens per side of the windows within which patches attend to each other, but for FULL_BLOCKS."""
+FULL_BLOCKS = (2, 5)
 TEMPORAL_PATCH = 2
 VISION_BLOCKS = 6
 VISION_WIDTH = 160
@@ -97,8 +100,8 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2_5_VLForC
             "patch_size": PATCH_PX,
             "spatial_merge_size": MERGE,
             "temporal_patch_size": TEMPORAL_PATCH,
-            "window_size": FRAME_PX,
-            "fullatt_block_indexes": list(range(VISION_BLOCKS)),
+            "window_size": WINDOW * MERGE * PATCH_PX,
+            "fullatt_block_indexes": list(FULL_BLOCKS),
             "out_hidden_size": 160,
             "tokens_per_second": 1,
         },

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.labels import CELL_CHOICES, CELL_VALUES, CHOICES, UNASKED, VALUES
-from streamspike.refine.pretrain.nano import CELLS, MEAN, MERGE, PATCH_PX, SIDE, STD
+from streamspike.refine.pretrain.nano import CELLS, FULL_BLOCKS, MEAN, MERGE, PATCH_PX, SIDE, STD, WINDOW
 
 MOTION_WEIGHT = 0.3
 BODY_WEIGHT = 0.25
@@ -82,35 +82,47 @@ class VisionRunner:
         self._through = torch.compile(_through, dynamic=False) if fused else _through
         rows, columns = np.divmod(np.arange(CELLS * CELLS), CELLS)
         grids = [_merge_order(grid.reshape(1, 1, CELLS, CELLS))[0] for grid in (rows, columns)]
-        self._positions = torch.stack(grids, dim=-1)  # (patches, 2): row, column
+        self._windows = (SIDE // WINDOW) ** 2
+        split = torch.arange(SIDE * SIDE).view(SIDE // WINDOW, WINDOW, SIDE // WINDOW, WINDOW)
+        tokens = split.transpose(1, 2).flatten()  # window by window
+        self._from_windows = tokens.argsort()
+        self._to_windows = (tokens[:, None] * MERGE * MERGE + torch.arange(MERGE * MERGE)).flatten()
+        self._positions = torch.stack(grids, dim=-1)[self._to_windows]  # (patches, 2): row, column
 
     def __call__(self, patches: Tensor) -> Tensor:
         """(blocks, patches, dim) to merged tokens (blocks, tokens, width)."""
         visual = self._visual
         blocks = patches.shape[0]
         kernel = visual.patch_embed.proj.weight.flatten(1)
-        hidden = F.linear(patches.to(kernel.dtype), kernel).float()  # the residual stream stays exact under autocast
+        embedded = F.linear(patches.to(kernel.dtype), kernel)[:, self._to_windows]
+        hidden = embedded.float()  # the residual stream stays exact under autocast
         cos, sin = visual.rotary_pos_emb(hidden, self._positions.to(hidden.device))
-        for block in visual.blocks:
-            hidden = self._through(block, hidden, cos, sin)
+        apart = cos.view(self._windows, 1, -1, cos.shape[-1]), sin.view(self._windows, 1, -1, sin.shape[-1])
+        for number, block in enumerate(visual.blocks):
+            hidden = self._through(block, hidden, *((cos, sin) if number in FULL_BLOCKS else apart))
         merged: Tensor = visual.merger(hidden).view(blocks, SIDE * SIDE, -1)
-        return merged
+        return merged[:, self._from_windows]
 
 
 def _through(block: Any, hidden: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """One block; hidden is (frame blocks, patches, width)."""
+    """One block; hidden is (frame blocks, patches, width).
+
+    Args:
+        cos, sin: (patches, head width), or (windows, 1, patches of each, head width) for attention within windows.
+    """
     attention, (blocks, count, _) = block.attn, hidden.shape
-    qkv = attention.qkv(block.norm1(hidden)).view(blocks, count, 3, attention.num_heads, -1)
-    query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (frame blocks, heads, patches, head width)
+    windows = len(cos) if cos.ndim > 2 else 1
+    qkv = attention.qkv(block.norm1(hidden)).view(blocks, windows, count // windows, 3, attention.num_heads, -1)
+    query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)  # (frame blocks, windows, heads, patches, head width)
     cos, sin = cos.to(qkv.dtype), sin.to(qkv.dtype)
     mixed = attend(_rotate(query, cos, sin), _rotate(key, cos, sin), value)
-    hidden = hidden + attention.proj(mixed.transpose(1, 2).reshape(blocks, count, -1))
+    hidden = hidden + attention.proj(mixed.transpose(2, 3).reshape(blocks, count, -1))
     result: Tensor = hidden + block.mlp(block.norm2(hidden))
     return result
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """(frame blocks, heads, patches, head width), as `scaled_dot_product_attention`.
+    """(..., heads, patches, head width), as `scaled_dot_product_attention`.
 
     In bfloat16 on a CPU as plain products, 11 ms there and back in place of 54 (Xeon with AMX): torch's kernel has no
     bfloat16 products on its way back.

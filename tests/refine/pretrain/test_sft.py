@@ -271,6 +271,20 @@ def test_smaller_patches_begin_with_what_larger_ones_say_of_them_enlarged(traine
         grow(learned, {**learned, stem: torch.empty(*kernel.shape[:-2], side + 1, side + 1)}, nano.MERGE**2)
 
 
+def test_the_tower_over_many_blocks_says_what_the_stock_one_says(trainer: Trainer, clips: list[Clip]) -> None:
+    """Windows and all; blocks far from zero, or a window would not matter."""
+    visual = trainer.model.model.visual
+    for weights in visual.parameters():
+        weights.data += 0.03 * torch.randn(weights.shape, generator=torch.Generator().manual_seed(0))
+    patches = patchify(torch.from_numpy(clips[0].frames[:3]))
+    grid = torch.tensor([[1, nano.CELLS, nano.CELLS]])
+    with torch.inference_mode():
+        stock = torch.stack([visual(block, grid_thw=grid).pooler_output for block in patches])
+        torch.testing.assert_close(trainer.vision(patches), stock, rtol=1e-4, atol=1e-5)
+        visual.fullatt_block_indexes = list(range(nano.VISION_BLOCKS))
+        assert not torch.allclose(visual(patches[0], grid_thw=grid).pooler_output, stock[0], rtol=0.01, atol=0.01)
+
+
 def test_the_head_of_a_run_with_a_start_learns_alone_at_first(trainer: Trainer, clips: list[Clip]) -> None:
     trainer.head.zero_grad()
     seen: list[bool] = []
