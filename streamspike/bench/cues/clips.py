@@ -1,6 +1,6 @@
 """Simulated clips in three views: plain, with cues by the motion stage, and with cues by the simulator's own truth.
 
-The frames of a training clip, two a second of 192 px, are too few and too small for a motion stage. So the camera is
+The frames of a training clip, two a second of 180 px, are too few and too small for a motion stage. So the camera is
 simulated more densely: the stage sees the large picture four times a second, from some seconds before the clip on, as
 it does on a live camera. Cues are drawn into the large picture, which is then squashed to the model's square. The truth
 follows the same rule for what moves, but with exact boxes: more than that cues cannot give, which bounds their worth.

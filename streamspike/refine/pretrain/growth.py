@@ -1,6 +1,6 @@
 """A trained model's weights in one with more blocks, a wider vision tower or other patches.
 
-But for smaller patches it answers the same.
+It answers the same, but where patches are smaller, or attend within windows of which the start had none.
 
 What is new has no say at first: nothing writes to the new numbers of the residual stream, and the outputs of new heads
 and hidden units are multiplied by zero. What reads them begins at random, so that they learn apart from each other
