@@ -27,6 +27,10 @@ FOOTAGE_COLUMNS = {
 BELIEF_ROWS = {
     "caption_meaning": "captions right by meaning",
     "caption_words": "captions right word for word",
+    "told": "scripted surprises captioned rightly, by meaning",
+    "hit_told": "hit@1 where they are",
+    "hit_untold": "hit@1 where they are not",
+    "spearman_told": "Spearman with -log p where the words are right",
     "expected_meaning": "likeliest hypothesis came true, by meaning",
     "expected_words": "likeliest hypothesis came true, word for word",
     "calibration_error": "calibration error of hypotheses",
@@ -37,7 +41,7 @@ BELIEF_ROWS = {
 }
 NAME_WIDTH = 18
 COLUMN_WIDTH = 21
-ROW_WIDTH = 46
+ROW_WIDTH = 50
 
 
 def render_text(result: Mapping[str, Any]) -> str:

@@ -1,4 +1,8 @@
-"""Are beliefs about simulated clips right? Captions, expectations, calibration, and what the hypotheses are worth."""
+"""Are beliefs about simulated clips right? Captions, expectations, calibration, and what the hypotheses are worth.
+
+A surprise is missed because it was not seen rightly, or because what was seen is not what was believed to be rare. To
+tell which, hits are counted apart where the caption of the scripted segment is right and where it is not.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ import numpy as np
 from streamspike.belief.hypotheses import sentence_key
 from streamspike.bench.surprise.meaning import meaning
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment
-from streamspike.measures.estimate import bootstrap
-from streamspike.measures.localisation import Bools, Floats
+from streamspike.measures.estimate import Undefined, bootstrap
+from streamspike.measures.localisation import Bools, Floats, hit_at_k, spearman
 from streamspike.measures.wording import calibration, plausibility, token_diversity
 from streamspike.report.figures import plain
 from streamspike.world.simulation import Truth
@@ -54,6 +58,8 @@ def measure_beliefs(
     return {
         "caption_meaning": share([[_alike(one.caption, truth) for one, truth in clip] for clip in captions]),
         "caption_words": share([[_same(one.caption, truth) for one, truth in clip] for clip in captions]),
+        **_told_apart(captions, seed),
+        "spearman_told": plain(bootstrap(pairs, _spearman_told, seed, NUM_DRAWS)),
         "expected_meaning": share([[_alike(one.expected, truth) for one, truth in clip] for clip in pairs]),
         "expected_words": share([[_same(one.expected, truth) for one, truth in clip] for clip in pairs]),
         "calibration_error": plain(
@@ -65,6 +71,31 @@ def measure_beliefs(
         "possible_share": share([[one.share_possible for one in clip] for clip in plausible]),
         "possible_mass": share([[one.mass for one in clip] for clip in plausible]),
     }  # fmt: skip
+
+
+def _told_apart(clips: Sequence[Sequence[tuple[ScoredSegment, Truth]]], seed: int) -> dict[str, Any]:
+    """Whether the caption of the scripted segment is right by meaning, and hit@1 where it is and where it is not."""
+    told: list[float] = []
+    hits: list[float] = []
+    for clip in clips:
+        scripted = np.array([truth.scripted for _, truth in clip])
+        if scripted.any():
+            surprise, truth = clip[int(np.argmax(scripted))]
+            told.append(float(_alike(surprise.caption, truth)))
+            hits.append(hit_at_k(np.array([segment.score for segment, _ in clip]), scripted, 1))
+
+    def hit_where(wanted: float) -> dict[str, Any]:
+        return plain(bootstrap([hit for hit, one in zip(hits, told, strict=True) if one == wanted], _mean, seed))
+
+    return {"told": plain(bootstrap(told, _mean, seed)), "hit_told": hit_where(1.0), "hit_untold": hit_where(0.0)}
+
+
+def _spearman_told(clips: Sequence[Sequence[tuple[ScoredSegment, Truth]]]) -> float:
+    right = [(one.score, truth.surprise_nats) for clip in clips for one, truth in clip if _same(one.caption, truth)]
+    if not right:
+        return Undefined("no caption is right")
+    scores, nats = np.array(right).T
+    return spearman(scores, nats)
 
 
 def _same(sentence: str, truth: Truth) -> bool:
