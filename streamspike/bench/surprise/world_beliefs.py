@@ -1,7 +1,7 @@
 """Are beliefs about simulated clips right? Captions, expectations, calibration, and what the hypotheses are worth.
 
-A surprise is missed because it was not seen rightly, or because what was seen is not what was believed to be rare. To
-tell which, hits are counted apart where the caption of the scripted segment is right and where it is not.
+A surprise is missed because it was not seen rightly, or because it was and another segment scored higher. To tell
+which, hits are counted apart where the caption of the scripted segment is right and where it is not.
 """
 
 from __future__ import annotations

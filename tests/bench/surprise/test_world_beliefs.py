@@ -37,15 +37,16 @@ UNTOLD = (QUIET, QUIET, QUIET)
 def test_hits_are_counted_apart_where_the_surprise_was_told_and_where_not() -> None:
     clips = [
         clip("told and hit", TOLD, (0.0, 5.0, 1.0)),
+        clip("told and hit again", TOLD, (1.0, 4.0, 2.0)),
         clip("told and missed", TOLD, (0.0, 2.0, 3.0)),
         clip("told from the other side", (QUIET, "a ball flies in from the right", QUIET), (0.0, 1.0, 2.0)),
         clip("untold and hit by luck", UNTOLD, (0.0, 2.0, 1.0)),
     ]
-    measured = measure_beliefs(clips, [KNOWN] * 4, 6, seed=0)
-    assert measured["told"]["mean"] == 0.5
-    assert measured["hit_told"]["mean"] == 0.5
-    assert measured["hit_untold"]["mean"] == 0.5
-    assert measured["caption_meaning"]["mean"] == pytest.approx((1 + 1 + 2 / 3 + 2 / 3) / 4)
+    measured = measure_beliefs(clips, [KNOWN] * 5, 6, seed=0)
+    assert measured["told"]["mean"] == pytest.approx(3 / 5)
+    assert measured["hit_told"]["mean"] == pytest.approx(2 / 3)
+    assert measured["hit_untold"]["mean"] == pytest.approx(1 / 2)
+    assert measured["caption_meaning"]["mean"] == pytest.approx((3 + 2 * 2 / 3) / 5)
 
 
 def test_what_was_told_wrongly_is_left_out_of_the_ranks() -> None:
