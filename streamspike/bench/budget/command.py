@@ -30,6 +30,9 @@ def add_budget_command(
     def bench_budget(
         clips: Annotated[int, typer.Option(min=2, help="Films of 64 segments; every other one has surprises.")] = 40,
         frames: Annotated[str, typer.Option(help="Budgets, as 4,16,64.")] = "4,8,16,32,64",
+        records: Annotated[
+            Path, typer.Option(help="The films that are done; an interrupted study there is continued.")
+        ] = Path("runs/budget.jsonl"),
         json_path: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
         plot: Annotated[Path | None, typer.Option(help="Draw it, as PNG or SVG.")] = None,
         config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file for all other settings.")] = None,
@@ -56,7 +59,7 @@ def add_budget_command(
             loaded = load_model(settings.model)
             engine = IncrementalEngine(loaded, settings.segment.seconds, settings.engine)
             with show_progress("asking about films", float(clips), "films") as progress:
-                result = measure_budget(settings, engine, clips, budgets, seed, progress)
+                result = measure_budget(settings, engine, clips, budgets, seed, records, progress)
             result = {**result, "commit": find_commit(), "machine": describe_machine(loaded.device)}
             if file is not None:
                 file.write(json.dumps(result, indent=1) + "\n")

@@ -19,6 +19,7 @@ Baselines choose from 8 frames a segment. Surprise comes from the model itself, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from streamspike.bench.budget.film import (
     ask,
     shoot,
 )
+from streamspike.bench.records import Records
 from streamspike.config import Config
 from streamspike.core import Engine, Request, Sampling
 from streamspike.measures.estimate import Undefined, bootstrap
@@ -48,6 +50,7 @@ EVERYTHING = "everything"
 BASE = "uniform"
 """All others are compared with it, film by film."""
 
+FORMAT = 1
 KINDS = ("surprising", "ordinary")
 MEASURES = {
     "surprising/surprising": "questions about surprises",
@@ -73,15 +76,34 @@ def measure_budget(
     num_clips: int,
     budgets: Sequence[int],
     seed: int,
+    path: Path,
     progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
-    """Shoot, choose, ask; every other film has surprises. Returns plain values for JSON."""
+    """Shoot, choose, ask; every other film has surprises. An interrupted study is continued.
+
+    Args:
+        path: of the file that keeps the films that are done.
+
+    Returns:
+        Plain values for JSON.
+
+    Raises:
+        ConfigError: the file was begun with another model or other settings, or cannot be read or written.
+    """
+    records = Records(path, {
+        "format": FORMAT, "model": engine.name, "seed": seed, "frames": list(budgets), "model_seed": config.model.seed,
+        "belief": config.belief.model_dump(mode="json"), "segment": config.segment.model_dump(mode="json"),
+    })  # fmt: skip
+    if any(not isinstance(line, dict) or set(line) != {*METHODS, EVERYTHING} for line in records.lines):
+        raise records.refuse()
     films: dict[str, list[FilmResult]] = {kind: [] for kind in KINDS}
     for number in range(num_clips):
         kind = KINDS[number % len(KINDS)]
-        film = shoot(FIRST_SEED + seed * 100_000 + number, kind == KINDS[0], config.segment)
-        films[kind].append(measure_film(config, engine, film, budgets, seed))
-        progress(number + 1, film.name)
+        if number == len(records.lines):
+            film = shoot(FIRST_SEED + seed * 100_000 + number, kind == KINDS[0], config.segment)
+            records.add(measure_film(config, engine, film, budgets, seed))
+        films[kind].append(records.lines[number])
+        progress(number + 1, kind)
     return {
         "clips": num_clips,
         "frames": list(budgets),

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import streamspike
+from streamspike.bench.records import Records
 from streamspike.bench.surprise.scored import ScoredClip, decode, encode
-from streamspike.errors import StreamspikeError
 
 FORMAT = 1
 CODE = ("belief", "config.py", "core.py", "ingest", "world")
@@ -27,29 +27,31 @@ class Archive:
     """Clips of one data set by one scorer. One process writes."""
 
     def __init__(self, folder: Path | None, dataset: str, scorer: str, dependencies: Mapping[str, Any]) -> None:
-        """Read what is there; a line that was cut off by the end of an earlier run is taken out.
+        """Read what is there.
 
         Args:
             folder: made when missing; None keeps nothing beyond this process.
             dependencies: plain values; the same ones find the same file again.
 
         Raises:
-            StreamspikeError: the folder cannot be used, or the file was changed by others.
+            ConfigError: the folder cannot be used, or the file was changed by others.
         """
         self.digest = digest({"format": FORMAT, "dataset": dataset, "scorer": scorer, **dependencies})
-        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{scorer}")
-        self.path = folder / f"{stem}-{self.digest[:12]}.jsonl" if folder is not None else None
         self._clips: dict[str, ScoredClip] = {}
-        if folder is None or self.path is None:
+        self._records: Records | None = None
+        if folder is None:
             return
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{dataset}-{scorer}")
         header = {"dataset": dataset, "scorer": scorer, "dependencies": dict(dependencies)}
+        self._records = Records(folder / f"{stem}-{self.digest[:12]}.jsonl", header)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._clips = _read(self.path, json.dumps(header))
-        except OSError as error:
-            raise StreamspikeError(f"cannot keep the scores in {self.path}: {error.strerror}") from error
+            self._clips = {clip.footage: clip for clip in map(decode, self._records.lines)}
         except (ValueError, TypeError, KeyError) as error:
-            raise StreamspikeError(f"{self.path} does not hold scores; remove it") from error
+            raise self._records.refuse() from error
+
+    @property
+    def path(self) -> Path | None:
+        return self._records.path if self._records is not None else None
 
     def find(self, footage: str, source: str) -> ScoredClip | None:
         """The clip, if it was scored from this very source."""
@@ -57,27 +59,10 @@ class Archive:
         return clip if clip is not None and clip.source == source else None
 
     def add(self, clip: ScoredClip) -> None:
-        """Keep a clip. Raises StreamspikeError: the file cannot be written."""
+        """Keep a clip. Raises ConfigError: the file cannot be written."""
         self._clips[clip.footage] = clip
-        if self.path is None:
-            return
-        try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(encode(clip)) + "\n")
-        except OSError as error:
-            raise StreamspikeError(f"cannot keep the scores in {self.path}: {error.strerror}") from error
-
-
-def _read(path: Path, header: str) -> dict[str, ScoredClip]:
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    whole = text[: text.rfind("\n") + 1]
-    if not whole:
-        path.write_text(header + "\n", encoding="utf-8")
-        return {}
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    clips = (decode(json.loads(line)) for line in whole.splitlines()[1:])
-    return {clip.footage: clip for clip in clips}
+        if self._records is not None:
+            self._records.add(encode(clip))
 
 
 def digest(values: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ model must see or draw something else, is a recording of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from streamspike.belief.hypotheses import sentence_key
 from streamspike.belief.pixels import PIXEL_SCORES
 from streamspike.belief.tracker import BeliefTracker
 from streamspike.bench.datasets.world import WorldDataset
+from streamspike.bench.records import Records
 from streamspike.bench.variants.crop import LOOKS, Looker, zoom
 from streamspike.bench.variants.places import everywhere
 from streamspike.config import Config
 from streamspike.core import Assessment, Engine, Request, Scores
-from streamspike.errors import ConfigError
 from streamspike.ingest.motion import Rectangle
 
 FIRST_SEED = 1_500_000_000
@@ -218,48 +217,22 @@ def record(
         "segment": config.segment.model_dump(mode="json"),
         "model_seed": config.model.seed,
     }
-    known = _open(path, header)
+    records = Records(path, header)
+    try:
+        known = {(line["plan"], line["clip"]): decode(line) for line in records.lines}
+    except (ValueError, TypeError, KeyError) as error:
+        raise records.refuse() from error
     clips = {name: [FIRST_SEED + seed * SEED_STEP + k for k in range(count)] for name, count in num_clips.items()}
     plans = {plan.name: plan for plan in PLANS}
     done = 0
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            for name, wanted in clips.items():
-                for clip in wanted:
-                    if (name, clip) not in known:
-                        known[name, clip] = record_clip(config, engine, plans[name], clip)
-                        file.write(json.dumps({"plan": name, **encode(known[name, clip])}) + "\n")
-                        file.flush()
-                    done += 1
-                    progress(done, name)
-    except OSError as error:
-        raise ConfigError(f"cannot write the recordings {path}: {error.strerror}") from error
+    for name, wanted in clips.items():
+        for clip in wanted:
+            if (name, clip) not in known:
+                known[name, clip] = record_clip(config, engine, plans[name], clip)
+                records.add({"plan": name, **encode(known[name, clip])})
+            done += 1
+            progress(done, name)
     return {name: [known[name, clip] for clip in wanted] for name, wanted in clips.items()}
-
-
-def _open(path: Path, header: Mapping[str, Any]) -> dict[tuple[str, int], ClipRecord]:
-    """What a file holds; a new one gets its header, and a line that was cut off is taken out."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # what an interruption left behind has no end of line
-        if not whole:
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
-            return {}
-        if whole != text:
-            path.write_text(whole, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot use {path} for recordings: {error}") from error
-    try:
-        first, *lines = (json.loads(line) for line in whole.splitlines())
-        if first != dict(header):
-            changed = sorted(key for key in header if not isinstance(first, dict) or first.get(key) != header[key])
-            raise ConfigError(
-                f"{path} holds recordings with another {', '.join(changed)}; remove it, or name another file"
-            )
-        return {(line["plan"], line["clip"]): decode(line) for line in lines}
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"{path} does not hold recordings; remove it, or name another file") from error
 
 
 def encode(record: ClipRecord) -> dict[str, Any]:

@@ -23,12 +23,14 @@ from streamspike.bench.budget.film import (
 from streamspike.bench.budget.report import plot_budget, render_table
 from streamspike.bench.budget.study import (
     EVERYTHING,
+    FORMAT,
     METHODS,
     choose_frames,
     is_right,
     measure_budget,
     moments,
 )
+from streamspike.bench.records import Records
 from streamspike.config import Config
 from streamspike.core import Assessment, Pixels, Request, Scores
 from streamspike.errors import ConfigError
@@ -180,7 +182,14 @@ def test_who_sees_everything_answers_everything_and_a_guesser_by_chance(
     monkeypatch.setattr(budget, "shoot", shoot_and_show)
     monkeypatch.setattr(budget, "BASELINES", ("uniform",))
     monkeypatch.setattr(budget, "METHODS", ("uniform", "spike", "spike allocated", "spike covering"))
-    result = measure_budget(CONFIG, witness, 4, [4, 24], 0, lambda done, words: shown.append(done))
+    path = tmp_path / "records.jsonl"
+    measure_budget(CONFIG, witness, 2, [4, 24], 0, path, lambda *_: None)
+    path.write_text(path.read_text()[:-40])
+    asked = witness.num_requests
+    measure_budget(CONFIG, witness, 2, [4, 24], 0, path, lambda *_: None)
+    of_one_film = witness.num_requests - asked
+    assert 0 < of_one_film < asked, "the film whose line was cut off, and no other"
+    result = measure_budget(CONFIG, witness, 4, [4, 24], 0, path, lambda done, words: shown.append(done))
     assert shown == [1, 2, 3, 4]
     for values in result["measures"].values():
         assert values[EVERYTHING]["mean"] == 1.0
@@ -195,10 +204,18 @@ def test_who_sees_everything_answers_everything_and_a_guesser_by_chance(
     assert (tmp_path / "budget.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "budget.svg").read_text()
 
-    guesses = measure_budget(CONFIG, Guesser(), 2, [4], 0, lambda *_: None)
+    guesses = measure_budget(CONFIG, Guesser(), 2, [4], 0, tmp_path / "guesses.jsonl", lambda *_: None)
     for name in ("surprising/surprising", "surprising/ordinary", "ordinary/ordinary"):
         assert guesses["measures"][name]["uniform"]["4"]["mean"] == 1 / NUM_OPTIONS
     assert guesses["measures"]["surprising/told"]["uniform"]["4"]["mean"] == 0.0
+
+
+def test_films_of_another_study_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    header = Records(path, {"format": FORMAT, "model": "witness@0"})
+    with pytest.raises(ConfigError, match=r"another .*frames"):
+        measure_budget(CONFIG, Witness(), 2, [4], 0, path, lambda *_: None)
+    assert Records(path, {"format": FORMAT, "model": "witness@0"}).lines == header.lines == []
 
 
 def test_budgets_are_numbers() -> None:
