@@ -23,6 +23,7 @@ CUTS = ("trousers", "trousers", "trousers", "coat", "skirt", "shorts")
 HEADS = ("short", "short", "short", "long", "long", "bald", "cap", "hood")
 PRINTS = ("plain", "plain", "plain", "stripes", "hem", "open", "pack")
 """What breaks up the colour of the upper clothes: bands, another colour below, an open jacket, a rucksack."""
+FOLDED_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Outfit:
     """When it does not walk: 0 stays in profile, 1 faces the camera, -1 shows its back."""
     lies: float
     """Radians by which it lies with its head towards the camera (negative) or away from it."""
+    folded: bool
+    """Whether it sits with its legs crossed on the seat, as people do on beds and sofas."""
 
 
 @lru_cache(maxsize=512)
@@ -82,4 +85,5 @@ def outfit_of(body_id: int, colour: Colour) -> Outfit:
         stoop=rng.choice((0.0, 0.0, rng.uniform(0.0, 0.22))),
         turned=rng.choice((0, 0, 1, 1, -1)),
         lies=rng.choice((0.0, rng.uniform(-0.5, 0.5), rng.uniform(-1.3, 1.0))),
+        folded=rng.random() < FOLDED_SHARE,
     )

@@ -42,7 +42,8 @@ def gait_of(body: Body, outfit: Outfit) -> Gait:
         return Gait((0.2 + 0.85 * swing, 0.2 - 0.85 * swing), knees, (-0.95 * swing, 0.95 * swing), (1.5, 1.5), 0.32)
     if body.pose == "sit":
         back, up = -0.12 + 2 * outfit.stoop, body.gesture
-        return Gait((1.42, 1.32), (1.42, 1.3), (0.35, 0.3 + 0.7 * up), (0.9 * outfit.swing, 0.8 + 1.2 * up), back, 0.5)
+        thighs, knees = ((1.62, 1.5), (2.75, 2.55)) if outfit.folded else ((1.42, 1.32), (1.42, 1.3))
+        return Gait(thighs, knees, (0.35, 0.3 + 0.7 * up), (0.9 * outfit.swing, 0.8 + 1.2 * up), back, 0.5)
     if body.pose == "crouch":
         return Gait((1.75, 1.35), (2.3, 2.35), (0.55, 0.75), (0.3, 0.3), 0.62)
     if body.pose == "climb":
@@ -208,13 +209,16 @@ def frontal_parts(body: Body, outfit: Outfit) -> list[Part]:
     sy = hip + {"stand": 0.5, "sit": 0.5}.get(body.pose, 0.36)
     bare = outfit.cut in ("skirt", "shorts")
     shin = outfit.skin if bare else outfit.trousers
+    crossed, ground = body.pose == "sit" and outfit.folded, 0.0
+    if crossed:
+        knee, spread, ground = 0.5, 0.34, 0.42
     legs, arms = [], []
     for side in (-1, 1):
         kx, light = side * spread, 1.0 if side < 0 else 0.86
-        foot = side * (0.09 if not lap else spread * 0.85)
+        foot = side * (0.09 if not lap else -0.12 if crossed else spread * 0.85)
         legs += [
-            Part(capsule(foot, 0.05, foot + side * 0.03, 0.03, 0.055, 0.05), outfit.shoe),
-            Part(capsule(foot, 0.09, kx, knee, 0.06, 0.078 * wide), shade(shin, light), True),
+            Part(capsule(foot, ground + 0.05, foot + side * 0.03, ground + 0.03, 0.055, 0.05), outfit.shoe),
+            Part(capsule(foot, ground + 0.09, kx, knee, 0.06, 0.078 * wide), shade(shin, light), True),
             Part(capsule(side * 0.085, hip, kx, knee, 0.1 * wide, 0.085 * wide), shade(outfit.trousers, light), True),
         ]
         elbow = side * (0.2 * wide + 0.035), sy - 0.28

@@ -157,7 +157,7 @@ def build_scene(name: str, seed: int, aspect: float = 4 / 3) -> Scene:
         props = {"bench_x": 0.5 * between(-1, 1) * camera.half_width(near), "bench_z": near + 0.5}
     elif name == "room":
         close = between(0.0, 1.0) < CLOSE_SHARE
-        z = between(2.2, 3.4) if close else between(2.9, 5.4)
+        z = between(1.7, 3.4) if close else between(2.9, 5.4)
         lanes = (Lane("floor", z, ("person", "cat"), 0),)
         height = between(0.8, 1.7) if close else between(1.5, 2.8)
         aim = between(0.65, 1.05) if close else between(0.8, 1.2)

@@ -59,3 +59,15 @@ def test_some_stand_turned_to_the_camera_and_nobody_walks_so() -> None:
         outfit_of(number, RED),
         gait_of(replace(SOMEBODY, pose="walk", gait=0.2), outfit_of(number, RED)),
     )
+
+
+def test_some_sit_with_their_legs_on_the_seat_and_the_others_with_their_feet_on_the_floor() -> None:
+    feet: Counter[tuple[bool, bool]] = Counter()
+    for number in range(200):
+        outfit = outfit_of(number, RED)
+        body = replace(SOMEBODY, body_id=number, pose="sit")
+        lowest = min(y for part in person_parts(body) for _, y, _ in part.points)
+        feet[outfit.folded, outfit.turned != 0] += 1
+        assert lowest > 0.15 if outfit.folded else lowest < 0.1
+        assert height(replace(body, pose="stand")) > 1.5, "who stands has legs as everybody has"
+    assert len(feet) == 4, "from the side and from the front"
