@@ -113,18 +113,29 @@ def sofa(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
 
 
 def bed(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:
-    """Seen from its long side: a frame, a cover that hangs down, a pillow."""
+    """Seen from its long side: a frame, a cover that hangs down, a pillow. Of wood, or of metal on legs."""
     half, wood = rng.uniform(0.85, 1.05), pick(rng, (*WOODS, (34, 30, 30)))
     cover = pick(rng, (*CLOTHS, *WALLS, (90, 120, 170)), 0.3)
     side = float(rng.choice([-1, 1]))
-    brush.slab(x - half, x + half, 0.12, 0.44, z - 0.1, z + 0.7, cover)
+    metal = rng.uniform() < 0.4
+    low = rng.uniform(0.2, 0.34) if metal else 0.12
+    if metal:
+        brush.wall(x - half, x + half, 0.0, low, z + 0.6, shade(wood, 0.3))  # what is under it is dark
+    brush.slab(x - half, x + half, low, 0.44, z - 0.1, z + 0.7, cover)
     kind = str(rng.choice(["checks", "blobs", "stripes", "carpet"]))
-    paper(brush, tile_of(kind, rng, cover, 0.5), x - half, x + half, rng.uniform(0.12, 0.3), 0.44, z - 0.1)
-    brush.slab(x - half, x + half, 0.04, 0.12, z - 0.1, z + 0.7, shade(wood, 0.7))
+    hem = low + (0.0 if metal else rng.uniform(0.0, 0.18))
+    paper(brush, tile_of(kind, rng, cover, 0.5), x - half, x + half, hem, 0.44, z - 0.1)
     pillow = sorted((x + side * half * 0.95, x + side * (half - 0.45)))
+    if metal:
+        for end, top in ((side, rng.uniform(0.75, 1.1)), (-side, rng.uniform(0.5, 0.8))):
+            for deep in np.linspace(z - 0.1, z + 0.7, 5).tolist():
+                brush.stripe((x + end * half, 0.0, deep), (x + end * half, top, deep), 0.03, (40, 38, 38))
+            brush.stripe((x + end * half, top, z - 0.1), (x + end * half, top, z + 0.7), 0.04, (40, 38, 38))
+    else:
+        brush.slab(x - half, x + half, 0.04, 0.12, z - 0.1, z + 0.7, shade(wood, 0.7))
+        head = sorted((x + side * half, x + side * (half + 0.06)))
+        brush.slab(head[0], head[1], 0.0, rng.uniform(0.7, 1.0), z - 0.1, z + 0.7, wood)
     brush.slab(pillow[0], pillow[1], 0.44, 0.56, z + 0.15, z + 0.6, (226, 224, 220))
-    head = sorted((x + side * half, x + side * (half + 0.06)))
-    brush.slab(head[0], head[1], 0.0, rng.uniform(0.7, 1.0), z - 0.1, z + 0.7, wood)
 
 
 def chair(brush: Brush, rng: np.random.Generator, x: float, z: float) -> None:

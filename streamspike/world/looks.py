@@ -44,6 +44,10 @@ class Look:
     """Noise of the sensor, times what it has by day."""
     rim: float = 0.4
     """Brightness of the outlines of bodies against their paint; 1 has none."""
+    folds: float = 0.0
+    """How much lighter or darker than their paint parts of a body are: creases, shading, sheen."""
+    against: float = 1.0
+    """Brightness of bodies that stand against the light, as before a window; 1: they do not."""
 
 
 PLAIN = Look()
@@ -68,6 +72,8 @@ def look_of(scene: Scene, seed: int) -> Look:
         tint=float(rng.choice([0.04, 0.07, 0.16])),
         grain=float(rng.uniform(1.2, 2.6) if hour == "night" else rng.uniform(0.3, 1.3)),
         rim=float(rng.choice([1.0, 1.0, rng.uniform(0.4, 0.95)])),
+        folds=float(rng.choice([0.0, rng.uniform(0.04, 0.16), rng.uniform(0.1, 0.3)])),
+        against=float(rng.uniform(0.35, 0.8)) if rng.uniform() < 0.15 and hour == "day" else 1.0,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -28,6 +29,8 @@ SMALL_PX = 200
 BLIND = 0.9
 """From this cover or more on, nothing is visible and no body has a box."""
 CELL_PART = 0.4
+FOLDS = (9, 6)
+"""Rows and columns of the field that shades a body."""
 CIRCLE = np.array([(math.cos(2 * math.pi * k / 16), math.sin(2 * math.pi * k / 16)) for k in range(16)])
 
 
@@ -98,7 +101,7 @@ class Painter:
         rng = np.random.default_rng([self.seed, 5, max(round(snapshot.seconds * 1000), 0)])
         canvas = self._view(snapshot)
         for shape in self._shapes_of(snapshot):
-            draw(canvas, shape, self._look.rim)
+            draw(canvas, shape, self._look)
         if self._width != self.width_px:
             canvas = cv2.resize(canvas, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA)
         if self._ambience is not None:
@@ -258,12 +261,40 @@ def overlap(low: float, high: float, cells: int) -> tuple[NDArray[np.float64], N
     return covered, (middles >= low) & (middles < high)
 
 
-def draw(canvas: Pixels, shape: Shape, rim: float) -> None:
-    """Shadow, then every polygon in order, outlines as dark as `rim`. Modifies canvas."""
+def draw(canvas: Pixels, shape: Shape, look: Look) -> None:
+    """Shadow, then every polygon in order, outlined and shaded as the look has it. Modifies canvas."""
     height, width = canvas.shape[:2]
     if shape.high[0] < 0 or shape.low[0] > width or shape.high[1] < 0 or shape.low[1] > height:
         return
     cast(canvas, shape.shadow, 0.42 / (1.0 + 1.5 * shape.body.lift))
+    if not look.folds and look.against == 1.0:
+        fill(canvas, shape, look.rim)
+        return
+    # The extent, cut at the edges of the canvas; outlines and their smoothing reach a few pixels further.
+    x0, y0 = (max(int(low) - 4, 0) for low in shape.low)
+    x1, y1 = (min(int(high) + 5, limit) for high, limit in zip(shape.high, (width, height), strict=True))
+    if x1 <= x0 or y1 <= y0:
+        return
+    patch = canvas[y0:y1, x0:x1]
+    before = patch.copy()
+    fill(canvas, shape, look.rim)
+    light = look.against * (1.0 + look.folds * folds_of(shape.body.body_id))
+    field = cv2.resize(light, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    shaded = cv2.multiply(patch, cv2.merge((field, field, field)), dtype=cv2.CV_8U)
+    np.copyto(patch, shaded, where=(patch != before).any(axis=-1, keepdims=True))
+
+
+@lru_cache(maxsize=512)
+def folds_of(body_id: int) -> NDArray[np.float32]:
+    """(FOLDS): where a body is lighter and where darker, of mean 0, and more so towards one side."""
+    rng = np.random.default_rng([body_id, 23])
+    uneven = rng.normal(0.0, 0.7, FOLDS)
+    lit = np.linspace(-1.0, 1.0, FOLDS[1]) * rng.uniform(-1.0, 1.0)
+    return np.clip(uneven + lit, -1.5, 1.5).astype(np.float32)
+
+
+def fill(canvas: Pixels, shape: Shape, rim: float) -> None:
+    """Every polygon in order, outlines as dark as `rim`. Modifies canvas."""
     for (start, end), part in zip(shape.spans, shape.parts, strict=True):
         corners = shape.corners[start:end]
         if part.line:

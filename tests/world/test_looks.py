@@ -63,6 +63,8 @@ def test_among_many_cameras_there_is_every_look_and_none_rules() -> None:
     assert 0.6 < hours["day"] / 600 < 0.85
     for trait in ("haze", "sun", "wet", "snow"):
         assert 0.03 < np.mean([bool(getattr(look, trait)) for look in looks]) < 0.35
+    assert 0.05 < np.mean([look.against < 1 for look in looks]) < 0.2
+    assert 0.5 < np.mean([look.folds > 0 for look in looks]) < 0.8
 
 
 def test_it_neither_rains_nor_snows_in_a_room() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from streamspike.core import Pixels
+from streamspike.world.looks import Look
 from streamspike.world.painter import Painter
 from streamspike.world.scene import KINDS, SCENES, Body, Scene, Snapshot, build_scene
 
@@ -138,6 +139,23 @@ def test_near_bodies_cover_far_ones(painter: Painter) -> None:
     middle = np.s_[int((box.y0 + box.y1) * 120) : int(box.y1 * 235), int(box.x0 * 320) + 25 : int(box.x1 * 320) - 25]
     assert difference(both, alone)[middle].mean() < 4
     assert difference(both, alone).max() > 60
+
+
+def test_bodies_are_shaded_and_what_is_behind_them_is_not(yard: Scene) -> None:
+    def painted(*bodies: Body, **look: float) -> Pixels:
+        canvas = Painter(yard, 4, 320, 240, ambience=False, look=Look(rim=1.0, **look))  # type: ignore[arg-type]
+        return canvas.paint(snapshot(*bodies))
+
+    plain, empty = painted(person()), painted()
+    body = difference(plain, empty) > 40
+    for changes in ({"folds": 0.3}, {"against": 0.5}):
+        shaded = painted(person(), **changes)
+        assert difference(shaded, plain)[body].mean() > 4
+        assert difference(shaded, plain)[~body].mean() < 1
+    against = painted(person(), against=0.5)
+    assert 0.45 < against[body].mean() / plain[body].mean() < 0.65, "half as bright, but for the shadow at the feet"
+    edges = [person(x=x) for x in (-3.0, 3.0, -30.0)]
+    assert painted(*edges, folds=0.3).shape == empty.shape, "at the edges of the picture and outside of it"
 
 
 def test_lights_out_is_dark_but_not_black(painter: Painter) -> None:
