@@ -64,6 +64,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 
 
 @pytest.mark.slow
+def test_the_rate_warms_up_stays_and_falls_with_the_clock(trainer: Trainer) -> None:
+    trainer.settings = replace(trainer.settings, minutes=10.0, peak_rate=2.0)
+    rates = []
+    for trainer.steps, trainer.seconds in ((0, 0.0), (49, 1.0), (99, 2.0), (999, 360.0), (1499, 480.0), (1999, 600.0)):
+        rates.append(trainer.rate)
+    assert rates == pytest.approx([0.02, 1.0, 2.0, 2.0, 1.0, 0.04])
+
+
 def test_other_sentences_are_not_mixed_up(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
     trainer.save(tmp_path)
     with pytest.raises(ModelError, match="other sentences"):
