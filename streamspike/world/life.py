@@ -34,6 +34,9 @@ INDOORS = 0.65
 HURRIES = {-1: 0.5, 0: 1.0, 1: 1.8}
 """Slowly, at its ease, quickly: parts of the speeds above, so far apart that two frames tell them from each other."""
 
+ABOUT_AS_NEAR = 1.15
+"""Bodies up to so many times as far as the nearest one are about as near as it."""
+
 ARRIVAL_SHARE = 0.25
 """A body that leaves reaches the edge of the picture with its middle after this part of the segment."""
 
@@ -196,8 +199,19 @@ class State:
         actor.speed = distance / (num_segments + ARRIVAL_SHARE) / self.segment_seconds
 
     def foremost(self) -> Actor | None:
-        """Whom the picture is about when nothing happens: the nearest to the camera, the larger one of equals."""
-        return min(self.actors, key=lambda actor: (actor.z, -actor.length, actor.actor_id), default=None)
+        """Whom the picture is about when nothing happens: the nearest to the camera.
+
+        Of several about as near, which is hard to tell in a picture, one that lies on the ground, else one that moves,
+        and of those the one nearest to the middle.
+        """
+        nearest = min((actor.z for actor in self.actors), default=0.0)
+        near = [actor for actor in self.actors if actor.z <= ABOUT_AS_NEAR * nearest]
+
+        def aside(actor: Actor) -> float:
+            left, right = self.edge(actor.z, -1), self.edge(actor.z, 1)
+            return abs((self.halfway(actor) - left) / (right - left) - 0.5)
+
+        return min(near, key=lambda actor: (actor.activity != "lie", not actor.moving, aside(actor)), default=None)
 
     def new_id(self) -> int:
         self.next_id += 1

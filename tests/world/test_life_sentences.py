@@ -42,6 +42,21 @@ def test_when_nothing_happens_the_foremost_is_described():
     assert describe(state, Happening("continue")) == "in the middle a person lies on the ground among others"
 
 
+def test_of_those_about_as_near_it_is_who_lies_or_moves_or_is_in_the_middle():
+    state = State(build_scene("street", 0), 1.0)
+    still = at(state, "person", 7.0, activity="stand")
+    dog = at(state, "dog", 7.6, speed=1.0)
+    assert state.foremost() is dog
+    dog.z = 8.2
+    assert state.foremost() is still, "that is further away, and anybody sees it"
+    dog.z, still.activity = 7.6, "lie"
+    assert state.foremost() is still
+    still.activity, still.x, still.speed = "move", 1.0, 1.0
+    assert state.foremost() is dog
+    dog.x = -3.0
+    assert state.foremost() is still
+
+
 def test_where_and_how_fast_are_said():
     state = State(build_scene("street", 0), 1.0)
     walker = at(state, "person", 7.0, speed=1.0, hurry=-1)
