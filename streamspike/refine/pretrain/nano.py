@@ -28,7 +28,7 @@ WINDOW = 3
 FULL_BLOCKS = (2, 5)
 TEMPORAL_PATCH = 2
 VISION_BLOCKS = 6
-VISION_WIDTH = 160
+VISION_WIDTH = 256
 HEAD_WIDTH = 32
 MLP_RATIO = 8
 """Thirds of the width: its gate takes a third of the weights."""
