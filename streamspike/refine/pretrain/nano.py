@@ -1,4 +1,4 @@
-"""The built-in model before training: a Qwen2.5-VL of a few million parameters, its tokenizer and its frame format.
+"""The built-in model before training: a Qwen2.5-VL of twelve million parameters, its tokenizer and its frame format.
 
 The same Hugging Face class as the large models, so that everything that runs the one runs the other.
 """
