@@ -104,6 +104,8 @@ def test_reversed_sentences_agree_with_how_bodies_move() -> None:
     for seed in range(12):
         simulation = Simulation(build_scene("room", seed), seed, script={})
         for _ in range(40):
+            foremost = simulation.state.foremost()
+            subject = foremost.actor_id if foremost is not None else None
             truth = simulation.step()
             saying = read_saying(truth.sentence)
             assert saying is not None
@@ -114,7 +116,8 @@ def test_reversed_sentences_agree_with_how_bodies_move() -> None:
             backwards = read_saying(reverse(truth.sentence) or "")
             assert backwards is not None
             if saying.kind == "on:move":
-                body = min((b for b in early.bodies if b.kind == saying["who"]), key=lambda b: b.z)
+                body = next(b for b in early.bodies if b.body_id == subject)
+                assert body.kind == saying["who"]
                 moved = next(b for b in late.bodies if b.body_id == body.body_id).x - body.x
                 assert (backwards["side"] == "left") == (-moved < 0)
             else:
