@@ -5,12 +5,17 @@ The first line says what the parts depend on. A file that says otherwise is refu
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import streamspike
 from streamspike.errors import ConfigError
+
+CODE = ("belief", "config.py", "core.py", "ingest", "world")
+"""Parts of the package that any score depends on: a change in them begins records anew."""
 
 
 class Records:
@@ -33,16 +38,15 @@ class Records:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             text = path.read_text(encoding="utf-8") if path.exists() else ""
-            whole = text[: text.rfind("\n") + 1]  # what an interruption left behind has no end of line
-            if not whole:
-                path.write_text(json.dumps(own) + "\n", encoding="utf-8")
-                return
-            if whole != text:
-                path.write_text(whole, encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot use {path} for records: {error}") from error
+        begun = json.dumps(own) + "\n"
+        whole = text[: text.rfind("\n") + 1]  # what an interruption left behind has no end of line
+        if not whole and begun.startswith(text):
+            self._write(begun)
+            return
         try:
-            first, *self.lines = (json.loads(line) for line in whole.splitlines())
+            first, *self.lines = (json.loads(line) for line in (whole or text).splitlines())
         except ValueError as error:
             raise self.refuse() from error
         if first != own:
@@ -50,6 +54,8 @@ class Records:
             raise ConfigError(
                 f"{path} holds records with another {', '.join(changed)}; remove it, or name another file"
             )
+        if whole != text:
+            self._write(whole)
 
     def refuse(self) -> ConfigError:
         """The error for lines that are not what whoever reads them writes."""
@@ -57,9 +63,23 @@ class Records:
 
     def add(self, line: Any) -> None:
         """Keep a finished part, plain values. Raises ConfigError: the file cannot be written."""
+        self._write(json.dumps(line) + "\n", "a")
+        self.lines.append(line)
+
+    def _write(self, text: str, mode: str = "w") -> None:
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            with self.path.open(mode, encoding="utf-8") as file:
+                file.write(text)
         except OSError as error:
             raise ConfigError(f"cannot write the records {self.path}: {error.strerror}") from error
-        self.lines.append(line)
+
+
+def code_digest(*parts: str) -> str:
+    """Hex digits that differ when any code of the package does on which scores depend: CODE, and these parts."""
+    root = Path(streamspike.__file__).parent
+    hashed = hashlib.sha256()
+    for part in (*CODE, *parts):
+        path = root / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            hashed.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
+    return hashed.hexdigest()

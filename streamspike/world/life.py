@@ -139,10 +139,14 @@ class State:
         """Metres from the middle of the actor to the edge of the picture it faces."""
         return (self.edge(actor.z, actor.facing) - actor.x) * actor.facing
 
+    def across(self, x: float, z: float) -> float:
+        """How far to the right x at distance z is seen, as a part of the picture's width: 0 at its left edge."""
+        left, right = self.edge(z, -1), self.edge(z, 1)
+        return (x - left) / (right - left)
+
     def place(self, x: float, z: float) -> int:
         """The third of the picture in which x at distance z is seen: -1 left, 0 middle, +1 right."""
-        left, right = self.edge(z, -1), self.edge(z, 1)
-        part = (x - left) / (right - left)
+        part = self.across(x, z)
         return -1 if part < 1 / 3 else 1 if part > 2 / 3 else 0
 
     def halfway(self, actor: Actor) -> float:
@@ -208,8 +212,7 @@ class State:
         near = [actor for actor in self.actors if actor.z <= ABOUT_AS_NEAR * nearest]
 
         def aside(actor: Actor) -> float:
-            left, right = self.edge(actor.z, -1), self.edge(actor.z, 1)
-            return abs((self.halfway(actor) - left) / (right - left) - 0.5)
+            return abs(self.across(self.halfway(actor), actor.z) - 0.5)
 
         return min(near, key=lambda actor: (actor.activity != "lie", not actor.moving, aside(actor)), default=None)
 

@@ -24,6 +24,7 @@ HEADS = ("short", "short", "short", "long", "long", "bald", "cap", "hood")
 PRINTS = ("plain", "plain", "plain", "stripes", "hem", "open", "pack")
 """What breaks up the colour of the upper clothes: bands, another colour below, an open jacket, a rucksack."""
 FOLDED_SHARE = 0.25
+"""Of all people: those who cross their legs when they sit."""
 
 
 @dataclass(frozen=True, slots=True)

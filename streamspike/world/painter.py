@@ -268,7 +268,7 @@ def draw(canvas: Pixels, shape: Shape, look: Look) -> None:
         return
     cast(canvas, shape.shadow, 0.42 / (1.0 + 1.5 * shape.body.lift))
     if not look.folds and look.against == 1.0:
-        fill(canvas, shape, look.rim)
+        fill_parts(canvas, shape, look.rim)
         return
     # The extent, cut at the edges of the canvas; outlines and their smoothing reach a few pixels further.
     x0, y0 = (max(int(low) - 4, 0) for low in shape.low)
@@ -277,7 +277,7 @@ def draw(canvas: Pixels, shape: Shape, look: Look) -> None:
         return
     patch = canvas[y0:y1, x0:x1]
     before = patch.copy()
-    fill(canvas, shape, look.rim)
+    fill_parts(canvas, shape, look.rim)
     light = look.against * (1.0 + look.folds * folds_of(shape.body.body_id))
     field = cv2.resize(light, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
     shaded = cv2.multiply(patch, cv2.merge((field, field, field)), dtype=cv2.CV_8U)
@@ -286,14 +286,14 @@ def draw(canvas: Pixels, shape: Shape, look: Look) -> None:
 
 @lru_cache(maxsize=512)
 def folds_of(body_id: int) -> NDArray[np.float32]:
-    """(FOLDS): where a body is lighter and where darker, of mean 0, and more so towards one side."""
+    """(FOLDS): where a body is lighter and where darker, around 0, and more so towards one side."""
     rng = np.random.default_rng([body_id, 23])
     uneven = rng.normal(0.0, 0.7, FOLDS)
     lit = np.linspace(-1.0, 1.0, FOLDS[1]) * rng.uniform(-1.0, 1.0)
     return np.clip(uneven + lit, -1.5, 1.5).astype(np.float32)
 
 
-def fill(canvas: Pixels, shape: Shape, rim: float) -> None:
+def fill_parts(canvas: Pixels, shape: Shape, rim: float) -> None:
     """Every polygon in order, outlines as dark as `rim`. Modifies canvas."""
     for (start, end), part in zip(shape.spans, shape.parts, strict=True):
         corners = shape.corners[start:end]

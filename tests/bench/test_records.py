@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.records import Records
+from streamspike.bench.records import Records, code_digest
 from streamspike.errors import ConfigError
 
 HEADER = {"model": "nano@1", "frames": (4, 8)}
@@ -49,6 +49,19 @@ def test_records_of_something_else_are_refused_and_left(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"records\.jsonl does not hold such records"):
         Records(path, HEADER)
     assert path.read_text() == "hello\n" + text
+
+
+@pytest.mark.parametrize("text", ["hello", "hello\nworld", '{"model": "nano@2"}\n{"film": 0}\n{"fi', "7"])
+def test_a_file_of_somebody_else_keeps_its_last_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"notes\.txt"):
+        Records(path, HEADER)
+    assert path.read_text() == text
+
+
+def test_more_code_has_another_digest_and_the_same_the_same() -> None:
+    assert code_digest("engine") != code_digest() == code_digest()
 
 
 def test_a_disk_that_is_full_is_said(path: Path) -> None:

@@ -35,7 +35,7 @@ from streamspike.bench.budget.film import (
     ask,
     shoot,
 )
-from streamspike.bench.records import Records
+from streamspike.bench.records import Records, code_digest
 from streamspike.config import Config
 from streamspike.core import Engine, Request, Sampling
 from streamspike.measures.estimate import Undefined, bootstrap
@@ -93,6 +93,7 @@ def measure_budget(
     records = Records(path, {
         "format": FORMAT, "model": engine.name, "seed": seed, "frames": list(budgets), "model_seed": config.model.seed,
         "belief": config.belief.model_dump(mode="json"), "segment": config.segment.model_dump(mode="json"),
+        "engine": config.engine.model_dump(mode="json"), "code": code_digest("engine", "select", "bench/budget"),
     })  # fmt: skip
     if any(not isinstance(line, dict) or set(line) != {*METHODS, EVERYTHING} for line in records.lines):
         raise records.refuse()

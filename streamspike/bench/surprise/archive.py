@@ -13,14 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import streamspike
 from streamspike.bench.records import Records
 from streamspike.bench.surprise.scored import ScoredClip, decode, encode
 
 FORMAT = 1
-CODE = ("belief", "config.py", "core.py", "ingest", "world")
-"""Parts of the package that any score depends on: a change in them begins the records anew."""
-MODEL_CODE = ("engine",)
 
 
 class Archive:
@@ -68,14 +64,3 @@ class Archive:
 def digest(values: Mapping[str, Any]) -> str:
     """Hex digits that differ when any value does."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def code_digest(asks_model: bool) -> str:
-    """Of the code that scores."""
-    root = Path(streamspike.__file__).parent
-    hashed = hashlib.sha256()
-    for part in CODE + (MODEL_CODE if asks_model else ()):
-        path = root / part
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            hashed.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes() + b"\0")
-    return hashed.hexdigest()

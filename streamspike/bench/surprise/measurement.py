@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from streamspike.bench.datasets.world import WorldDataset, WorldFootage
 from streamspike.bench.footage import Dataset, Footage
-from streamspike.bench.surprise.archive import Archive, code_digest
+from streamspike.bench.records import code_digest
+from streamspike.bench.surprise.archive import Archive
 from streamspike.bench.surprise.contestants import IDEAL, Contestant
 from streamspike.bench.surprise.footage_scores import measure_footage
 from streamspike.bench.surprise.habituation import find_lives, measure_lives, measure_repetitions
@@ -191,7 +192,7 @@ class Bench:
 
     def _open(self, dataset: str, contestant: Contestant) -> Archive:
         dependencies = {
-            "code": code_digest(contestant.asks_model),
+            "code": code_digest("engine") if contestant.asks_model else code_digest(),
             "weights": self._crew.model if contestant.asks_model else "",
             **dict(contestant.settings(self._config)),
         }

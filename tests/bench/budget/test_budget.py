@@ -218,6 +218,16 @@ def test_films_of_another_study_are_refused(tmp_path: Path) -> None:
     assert Records(path, {"format": FORMAT, "model": "witness@0"}).lines == header.lines == []
 
 
+def test_films_that_other_code_has_asked_about_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from streamspike.bench.budget import study as budget
+
+    path = tmp_path / "records.jsonl"
+    measure_budget(CONFIG, Witness(), 0, [4], 0, path, lambda *_: None)
+    monkeypatch.setattr(budget, "code_digest", lambda *parts: "another")
+    with pytest.raises(ConfigError, match="another code;"):
+        measure_budget(CONFIG, Witness(), 0, [4], 0, path, lambda *_: None)
+
+
 def test_budgets_are_numbers() -> None:
     assert parse_budgets("64, 4,16,4") == [4, 16, 64]
     for wrong in ("", "0", "4;5", "-1"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamspike.bench.surprise.archive import Archive, code_digest
+from streamspike.bench.surprise.archive import Archive
 from streamspike.bench.surprise.contestants import DEFAULT_NAMES, PRESETS, choose_contestants
 from streamspike.bench.surprise.scored import ScoredClip, ScoredSegment, decode, encode
 from streamspike.config import Config
@@ -113,7 +113,3 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
     archive = Archive(None, "home", "surprise", {})
     archive.add(CLIP)
     assert archive.find("porch", CLIP.source) == CLIP and not list(tmp_path.iterdir())
-
-
-def test_code_that_asks_a_model_is_more_code() -> None:
-    assert code_digest(asks_model=True) != code_digest(asks_model=False) == code_digest(asks_model=False)

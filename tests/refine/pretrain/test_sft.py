@@ -63,7 +63,6 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     assert all(torch.allclose(a, b, atol=1e-4) for a, b in after)
 
 
-@pytest.mark.slow
 def test_the_rate_warms_up_stays_and_falls_with_the_clock(trainer: Trainer) -> None:
     trainer.settings = replace(trainer.settings, minutes=10.0, peak_rate=2.0)
     rates = []
@@ -72,6 +71,7 @@ def test_the_rate_warms_up_stays_and_falls_with_the_clock(trainer: Trainer) -> N
     assert rates == pytest.approx([0.02, 1.0, 2.0, 2.0, 1.0, 0.04])
 
 
+@pytest.mark.slow
 def test_other_sentences_are_not_mixed_up(trainer: Trainer, sentences: list[str], tmp_path: Path) -> None:
     trainer.save(tmp_path)
     with pytest.raises(ModelError, match="other sentences"):
