@@ -175,6 +175,7 @@ def _draw_chart(
 def _label_peaks(chart: Any, shown: Sequence[Event], origin: float, end: float, top: float) -> None:
     """A numbered dot at each peak; the caption beside it where there is room, the more surprising event first."""
     taken: list[tuple[float, float, float]] = []  # [left, right) and height of the words that are there
+    badge_width = 0.015 * end
     by_surprise = sorted(enumerate(shown, 1), key=lambda pair: -pair[1].surprise_nats)
     for number, event in by_surprise:
         at, height = event.peak_at - origin, event.surprise_nats
@@ -184,14 +185,16 @@ def _label_peaks(chart: Any, shown: Sequence[Event], origin: float, end: float, 
             color="white", fontsize=11, fontweight="bold", bbox=badge, zorder=6,
         )  # fmt: skip
         words = textwrap.shorten(event.saw, 36, placeholder="…")
-        length = (len(words) * CHARACTER + 0.015) * end
+        length = len(words) * CHARACTER * end + badge_width
         rightward = at + length < end
         left, right = (at, at + length) if rightward else (at - length, at)
         crosses_words = any(
             left < there[1] and there[0] < right and abs(there[2] - height) < 0.08 * top for there in taken
         )
         crosses_peak = any(
-            other is not event and left < other.peak_at - origin < right and other.surprise_nats > height - 0.1 * top
+            other is not event
+            and left - badge_width < other.peak_at - origin < right + badge_width
+            and other.surprise_nats > height - 0.1 * top
             for other in shown
         )
         if not (crosses_words or crosses_peak):
