@@ -1,6 +1,7 @@
 """Carries out one happening: how everybody moves during the segment, and the state in which it leaves the world.
 
-Sampled twice a segment, at a quarter and at three quarters, every happening shows: it is under way by the first sample.
+Sampled twice a segment, at a quarter and at three quarters, every happening shows in its own two pictures: who comes or
+goes is on the way by the first, and what changes about who is there changes between them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,12 @@ from streamspike.world.motions import arrive, become, go_on, leave, move_to, new
 from streamspike.world.rules import due
 from streamspike.world.surprises import SURPRISES
 from streamspike.world.tracks import BED_METRES, LYING, Track, actor_track, item_track
+
+BETWEEN = (0.37, 0.5)
+"""Parts of the segment between which somebody stops, sets off, sits down, gets up or bends down."""
+
+HANDED = 0.45
+"""Part of the segment at which something is put down or picked up."""
 
 BUSY_HANDS = 0.35
 """Of the segments in which somebody at home goes on as before: eating, drinking, turning a page."""
@@ -74,16 +81,16 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
         case "leave":
             leave(state, actor, track)
         case "stop":
-            halt(state, actor, track)
+            halt(state, actor, track, rng.uniform(*BETWEEN))
         case "start":
             actor.facing = happening.side or actor.facing
-            start(state, actor, track)
+            start(state, actor, track, rng.uniform(*BETWEEN))
         case "sit":
-            sit_down(state, actor, track)
+            sit_down(state, actor, track, rng.uniform(*BETWEEN))
         case "get_up":
-            get_up(state, actor, track)
+            get_up(state, actor, track, rng.uniform(*BETWEEN))
         case "bend":
-            bend(actor, track)
+            bend(actor, track, rng.uniform(*BETWEEN))
         case "lie_down":
             lie_down(state, actor, track)
         case "turn":
@@ -91,61 +98,63 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
         case "put_down":
             place = state.box_place()
             assert place is not None, "the table has nobody put down a box where there is no room"
-            stoop(actor, track, place, 0.35, None)
-            return [to_ground(state, actor, track, 0.35, happening.what, 0.4, rng)]
+            stoop(actor, track, place, None)
+            return [to_ground(state, actor, track, HANDED, happening.what, 0.4, rng)]
         case "pick_up":
             item = state.item(happening.other_id)
             state.items.remove(item)
-            tracks[item.item_id].end = 0.4
-            stoop(actor, track, item.x, 0.4, item.kind)
+            tracks[item.item_id].end = HANDED
+            stoop(actor, track, item.x, item.kind)
         case _:
             raise AssertionError(f"nobody knows how to {happening.kind}")
     return []
 
 
-def halt(state: State, actor: Actor, track: Track) -> None:
-    """Comes to a stand within a third of the segment."""
-    move_to(track, 0.3, actor.x + actor.facing * 0.2 * actor.speed * state.segment_seconds)
+def halt(state: State, actor: Actor, track: Track, part: float) -> None:
+    """Comes to a stand at `part` of the segment."""
+    move_to(track, part, actor.x + actor.facing * 0.8 * part * actor.speed * state.segment_seconds)
     become(actor, "stand")
-    track.looks.append((0.3, "stand", actor.holds, actor.facing))
+    track.looks.append((part, "stand", actor.holds, actor.facing))
 
 
-def start(state: State, actor: Actor, track: Track) -> None:
-    """Sets off the way it faces, but not over the edge at once."""
+def start(state: State, actor: Actor, track: Track, part: float) -> None:
+    """Sets off at `part` of the segment the way it faces, but not over the edge at once."""
     reach, ahead = actor.ease * state.segment_seconds, max(state.ahead(actor), 0.0)
     become(actor, "move")
-    move_to(track, 0.05, actor.x)
-    move_to(track, 1.0, actor.x + actor.facing * min(0.85 * reach, max(ahead - 0.25 * reach, 0.3 * ahead)))
-    track.looks.append((0.05, "walk" if actor.kind in ("person", "dog", "cat") else "roll", actor.holds, actor.facing))
+    move_to(track, part, actor.x)
+    move_to(track, 1.0, actor.x + actor.facing * min(0.75 * reach, max(ahead - 0.25 * reach, 0.3 * ahead)))
+    track.looks.append((part, "walk" if actor.kind in ("person", "dog", "cat") else "roll", actor.holds, actor.facing))
 
 
-def sit_down(state: State, actor: Actor, track: Track) -> None:
+def sit_down(state: State, actor: Actor, track: Track, part: float) -> None:
     """A person on the seat of the place, a cat where it is."""
     x, z = actor.x + actor.facing * 0.15 * actor.speed * state.segment_seconds, actor.z
     if actor.kind == "person":
         props = state.scene.props
         x = props.get("seat_x", props.get("bench_x", x))
         z = props.get("seat_z", props.get("bench_z", z)) - 0.1
-    move_to(track, 0.4, x, z)
+    move_to(track, part, x, z)
     become(actor, "sit")
-    track.looks.append((0.35, "sit", actor.holds, actor.facing))
+    track.looks.append((part, "sit", actor.holds, actor.facing))
 
 
-def get_up(state: State, actor: Actor, track: Track) -> None:
+def get_up(state: State, actor: Actor, track: Track, part: float) -> None:
+    """Who sits or crouches gets up at `part` of the segment; who lies begins at once."""
     lying = actor.activity in ("lie", "rest")
     seated = actor.activity in ("sit", "rest") and actor.kind == "person"
+    begin = 0.1 if lying else part
     _, x, _, lift, tilt = track.keys[0]
-    move_to(track, 0.1, x, lift=lift, tilt=tilt)
-    move_to(track, 0.5, x, state.scene.lane(actor.lane).z if seated else actor.z)
+    move_to(track, begin, x, lift=lift, tilt=tilt)
+    move_to(track, begin + 0.4 if lying else 0.65, x, state.scene.lane(actor.lane).z if seated else actor.z)
     become(actor, "stand")
-    track.looks.append((0.1 if lying else 0.2, "stand", actor.holds, actor.facing))
+    track.looks.append((begin, "stand", actor.holds, actor.facing))
 
 
-def bend(actor: Actor, track: Track) -> None:
-    """Down on the haunches on the spot."""
-    move_to(track, 0.2, actor.x + actor.facing * (0.1 * actor.speed if actor.moving else 0.0))
+def bend(actor: Actor, track: Track, part: float) -> None:
+    """Down on the haunches on the spot, at `part` of the segment."""
+    move_to(track, part, actor.x + actor.facing * (0.15 * actor.speed if actor.moving else 0.0))
     become(actor, "crouch")
-    track.looks.append((0.22, "crouch", actor.holds, actor.facing))
+    track.looks.append((part, "crouch", actor.holds, actor.facing))
 
 
 def lie_down(state: State, actor: Actor, track: Track) -> None:
@@ -158,18 +167,18 @@ def lie_down(state: State, actor: Actor, track: Track) -> None:
     track.looks += [(0.1, "crouch", actor.holds, actor.facing), (0.3, "lie", actor.holds, actor.facing)]
 
 
-def stoop(actor: Actor, track: Track, x: float, part: float, holds: str | None) -> None:
-    """Go to x and bend down there; from `part` on hold something else; straighten up at the end. Machines just stop."""
+def stoop(actor: Actor, track: Track, x: float, holds: str | None) -> None:
+    """Go to x and bend down there; from HANDED on hold something else; straighten up at the end. Machines just stop."""
     _, pose, held, facing = track.looks[0]
     down = "crouch" if actor.kind == "person" else pose
     way = (x - actor.x) * facing - 0.45  # an arm's length short of it, and never a step back
     move_to(track, 0.22, actor.x + facing * max(way, 0.0))
-    track.looks += [(0.2, down, held, facing), (part, down, holds, facing), (0.85, pose, holds, facing)]
+    track.looks += [(0.2, down, held, facing), (HANDED, down, holds, facing), (0.85, pose, holds, facing)]
     actor.holds = holds
 
 
 def roll_away(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> None:
     ball = state.item(happening.other_id)
     side = rng.choice((-1, 1))
-    tracks[ball.item_id].keys.append((0.8, state.edge(ball.z, side) + 0.4 * side, ball.z, 0.0, 0.0))
+    tracks[ball.item_id].keys.append((1.0, state.edge(ball.z, side) + 0.4 * side, ball.z, 0.0, 0.0))
     state.items.remove(ball)

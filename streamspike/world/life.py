@@ -206,15 +206,15 @@ class State:
         """Whom the picture is about when nothing happens: the nearest to the camera.
 
         Of several about as near, which is hard to tell in a picture, one that lies on the ground, else one that moves,
-        and of those the one nearest to the middle.
+        and of those the leftmost, as one reads.
         """
         nearest = min((actor.z for actor in self.actors), default=0.0)
         near = [actor for actor in self.actors if actor.z <= ABOUT_AS_NEAR * nearest]
 
-        def aside(actor: Actor) -> float:
-            return abs(self.across(self.halfway(actor), actor.z) - 0.5)
+        def across(actor: Actor) -> float:
+            return self.across(self.halfway(actor), actor.z)
 
-        return min(near, key=lambda actor: (actor.activity != "lie", not actor.moving, aside(actor)), default=None)
+        return min(near, key=lambda actor: (actor.activity != "lie", not actor.moving, across(actor)), default=None)
 
     def new_id(self) -> int:
         self.next_id += 1

@@ -63,9 +63,9 @@ def befall_actor(
         case "turn_back":
             turn_back(state, actor, track)
         case "stop_in_road":
-            move_to(track, 0.2, actor.x + actor.facing * 0.13 * actor.speed * state.segment_seconds)
+            move_to(track, INSTANT, actor.x + actor.facing * 0.35 * actor.speed * state.segment_seconds)
             become(actor, "stand")
-            track.looks.append(look_of(actor, 0.2))
+            track.looks.append(look_of(actor, INSTANT))
         case "drop" | "leave_behind":
             go_on(state, actor, track)
             actor.holds = None
@@ -205,10 +205,15 @@ def fly_in(state: State, side: int, rng: Random) -> Track:
 
 
 def appear(state: State, kind: str, rng: Random) -> Track:
+    """Out of nothing, and not beside somebody who could have put it there."""
     z = state.scene.lanes[0].z + rng.uniform(-0.5, 0.3)
     half = state.scene.camera.half_width(z)
-    places = [rng.uniform(-0.6, 0.6) * half for _ in range(5)]
-    track = item_track(new_item(state, kind, next(filter(state.is_clear, places), places[0]), z, rng))
+    places = [rng.uniform(-0.6, 0.6) * half for _ in range(8)]
+
+    def apart(x: float) -> bool:
+        return state.is_clear(x) and all(abs(state.halfway(actor) - x) > 1.0 for actor in state.actors)
+
+    track = item_track(new_item(state, kind, next(filter(apart, places), places[0]), z, rng))
     track.start = INSTANT
     return track
 

@@ -138,13 +138,13 @@ def leave(state: State, actor: Actor, track: Track) -> None:
 
 
 def turn_back(state: State, actor: Actor, track: Track) -> None:
-    """The other way, from a tenth of the segment on."""
-    step = actor.speed * state.segment_seconds
-    move_to(track, 0.1, actor.x + actor.facing * 0.1 * step)
+    """The other way, a little after a third of the segment."""
+    step, part = actor.speed * state.segment_seconds, 0.38
+    move_to(track, part, actor.x + actor.facing * part * step)
     actor.facing = -actor.facing
     actor.age = 0
-    move_to(track, 1.0, actor.x + actor.facing * 0.8 * step)
-    track.looks.append(look_of(actor, 0.15))
+    move_to(track, 1.0, actor.x + actor.facing * (1 - 2 * part) * step)
+    track.looks.append(look_of(actor, part))
 
 
 def become(actor: Actor, activity: str) -> None:

@@ -8,6 +8,8 @@ from streamspike.world.simulation import Simulation
 from streamspike.world.tracks import BED_METRES
 
 QUARTER, THREE_QUARTERS = 0.25, 0.75
+JITTER = 0.1
+"""So much earlier or later the frames of a training clip are (`refine/pretrain/clips.py`)."""
 
 
 def shown(scene: Scene, body: Body) -> float:
@@ -100,8 +102,9 @@ def test_walkers_walk_and_vehicles_drive_at_sensible_speeds(name):
 
 def test_a_fall_is_under_way_in_the_first_frame_and_all_but_over_in_the_second():
     ways: dict[str, int] = {}
-    for seed in range(300):
-        simulation = Simulation(build_scene(SCENES[seed % 4], seed), seed, script={1: "fall"})
+    for seed in range(500):
+        name = SCENES[seed % 4] if seed < 300 else "room"  # falls out of bed are few
+        simulation = Simulation(build_scene(name, seed), seed, script={1: "fall"})
         simulation.step()
         before = {actor.actor_id: (actor.activity, actor.facing) for actor in simulation.state.actors}
         if simulation.step().kind != "fall":
@@ -122,20 +125,39 @@ def test_a_fall_is_under_way_in_the_first_frame_and_all_but_over_in_the_second()
     assert min(ways.get(way, 0) for way in ("stand", "crouch", "onto the back", "from a seat", "out of bed")) >= 2, ways
 
 
-def test_who_bends_down_is_down_in_both_frames_and_who_lies_down_lies_on_the_bed_in_the_second():
-    seen = {"bend": 0, "lie_down": 0}
+def test_who_lies_down_lies_on_the_bed_in_the_second_frame():
+    seen = 0
     for _, simulation, truth, _ in lives("room", seeds=60):
-        if truth.kind not in seen:
+        if truth.kind != "lie_down":
             continue
-        first, second = (bodies_at(simulation, truth.start_seconds + part) for part in (QUARTER, THREE_QUARTERS))
-        activity = {"bend": "crouch", "lie_down": "rest"}[truth.kind]
-        (actor,) = (a for a in simulation.state.actors if a.activity == activity and a.age == 0)
-        if truth.kind == "bend":
-            assert first[actor.actor_id].pose == second[actor.actor_id].pose == "crouch"
-        else:
-            assert (second[actor.actor_id].pose, second[actor.actor_id].lift) == ("lie", BED_METRES)
-        seen[truth.kind] += 1
-    assert min(seen.values()) >= 3, seen
+        second = bodies_at(simulation, truth.start_seconds + THREE_QUARTERS)
+        (actor,) = (a for a in simulation.state.actors if a.activity == "rest" and a.age == 0)
+        assert (second[actor.actor_id].pose, second[actor.actor_id].lift) == ("lie", BED_METRES)
+        seen += 1
+    assert seen >= 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [("bend", ("walk", "stand"), ("crouch",)), ("sit", ("walk", "stand"), ("sit",)),
+     ("get_up", ("sit", "crouch"), ("stand",)), ("start", ("stand", "sit", "crouch"), ("walk",)),
+     ("stop", ("walk",), ("stand",))],
+)  # fmt: skip
+def test_what_somebody_does_changes_between_the_two_frames(kind, before, after):
+    seen = 0
+    for _, simulation, truth, _ in lives("room", seeds=60):
+        if truth.kind != kind:
+            continue
+        frames = [bodies_at(simulation, truth.start_seconds + part) for part in (QUARTER, THREE_QUARTERS)]
+        for early, late in ((QUARTER - JITTER, THREE_QUARTERS - JITTER), (QUARTER + JITTER, THREE_QUARTERS + JITTER)):
+            frames += [bodies_at(simulation, truth.start_seconds + part) for part in (early, late)]
+        (who,) = (a.actor_id for a in simulation.state.actors if a.age == 0 and frames[1][a.actor_id].pose in after)
+        if bodies_at(simulation, truth.start_seconds)[who].pose == "lie":  # who lies begins to get up at once
+            continue
+        assert {body[who].pose for body in frames[::2]} <= set(before)
+        assert {body[who].pose for body in frames[1::2]} <= set(after)
+        seen += 1
+    assert seen >= 3
 
 
 def test_who_leaves_a_bag_behind_is_clear_of_it_in_the_second_frame():
@@ -156,12 +178,12 @@ def test_hands_of_who_stays_at_home_are_busy_at_times():
     assert 0.05 < sum(gesture > 0 for gesture in gestures) / len(gestures) < 0.4
 
 
-def test_who_turns_back_walks_the_other_way_in_both_frames():
+def test_who_turns_back_walks_the_other_way_in_the_second_frame():
     simulation, _, before = scripted("turn_back")
     first, second = bodies_at(simulation, 1.25), bodies_at(simulation, 1.75)
     (turned,) = (i for i, body in second.items() if i in before and body.facing != before[i].facing)
-    assert first[turned].facing == second[turned].facing
-    assert (second[turned].x - first[turned].x) * second[turned].facing > 0.2
+    assert first[turned].facing == before[turned].facing
+    assert (second[turned].x - first[turned].x) * second[turned].facing > 0.1
 
 
 @pytest.mark.parametrize("kind", ["vanish", "item_vanishes"])

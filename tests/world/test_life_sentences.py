@@ -42,7 +42,7 @@ def test_when_nothing_happens_the_foremost_is_described():
     assert describe(state, Happening("continue")) == "in the middle a person lies on the ground among others"
 
 
-def test_of_those_about_as_near_it_is_who_lies_or_moves_or_is_in_the_middle():
+def test_of_those_about_as_near_it_is_who_lies_or_moves_or_is_on_the_left():
     state = State(build_scene("street", 0), 1.0)
     still = at(state, "person", 7.0, activity="stand")
     dog = at(state, "dog", 7.6, speed=1.0)
@@ -53,7 +53,7 @@ def test_of_those_about_as_near_it_is_who_lies_or_moves_or_is_in_the_middle():
     assert state.foremost() is still
     still.activity, still.x, still.speed = "move", 1.0, 1.0
     assert state.foremost() is dog
-    dog.x = -3.0
+    dog.x = 3.0
     assert state.foremost() is still
 
 
