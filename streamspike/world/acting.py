@@ -21,6 +21,9 @@ BETWEEN = (0.37, 0.5)
 HANDED = 0.45
 """Part of the segment at which something is put down or picked up."""
 
+FIDGETS = {"sit": (0.25, -0.15, 0.65), "stand": (0.12, -0.05, 0.2), "crouch": (0.25, -0.3, 0.15)}
+"""Of the segments in which somebody goes on so, those in which they lean over or back, and how far (radians)."""
+
 BUSY_HANDS = 0.35
 """Of the segments in which somebody at home goes on as before: eating, drinking, turning a page."""
 
@@ -43,13 +46,25 @@ def act(state: State, happening: Happening, rng: Random) -> list[Track]:
             go_on(state, actor, tracks[actor.actor_id])
             if actor.kind == "person" and state.scene.name == "room" and rng.random() < BUSY_HANDS:
                 tracks[actor.actor_id].gesture = rng.uniform(-1.0, 1.0)
+            if actor.kind == "person":
+                fidget(actor, rng)
+        else:
+            actor.lean = 0.0
     for track in perform(state, happening, tracks, rng):
         tracks[track.body_id] = track
     for actor in state.actors:
         settle(state, actor, tracks[actor.actor_id])
+        tracks[actor.actor_id].lean = tracks[actor.actor_id].lean[0], actor.lean
         if actor.moving and (actor.actor_id in concerned or actor.age == 0):
             state.pace(actor)
     return list(tracks.values())
+
+
+def fidget(actor: Actor, rng: Random) -> None:
+    """Now and then somebody who stays in place leans over to something, or back."""
+    often, back, over = FIDGETS.get(actor.activity, (0.0, 0.0, 0.0))
+    if rng.random() < often:
+        actor.lean = rng.uniform(back, over) if rng.random() < 0.7 else 0.0
 
 
 def perform(state: State, happening: Happening, tracks: dict[int, Track], rng: Random) -> list[Track]:

@@ -83,6 +83,8 @@ class Actor:
     scale: float = 1.0
     hurry: int = 0
     """One of HURRIES."""
+    lean: float = 0.0
+    """Radians that a person who stays in place leans forward."""
 
     @property
     def length(self) -> float:

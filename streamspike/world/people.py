@@ -43,9 +43,10 @@ def gait_of(body: Body, outfit: Outfit) -> Gait:
     if body.pose == "sit":
         back, up = -0.12 + 2 * outfit.stoop, body.gesture
         thighs, knees = ((1.62, 1.5), (2.75, 2.55)) if outfit.folded else ((1.42, 1.32), (1.42, 1.3))
-        return Gait(thighs, knees, (0.35, 0.3 + 0.7 * up), (0.9 * outfit.swing, 0.8 + 1.2 * up), back, 0.5)
+        arms = 0.35, 0.3 + 0.7 * up
+        return Gait(thighs, knees, arms, (0.9 * outfit.swing, 0.8 + 1.2 * up), back + body.lean, 0.5)
     if body.pose == "crouch":
-        return Gait((1.75, 1.35), (2.3, 2.35), (0.55, 0.75), (0.3, 0.3), 0.62)
+        return Gait((1.75, 1.35), (2.3, 2.35), (0.55, 0.75), (0.3, 0.3), 0.62 + body.lean)
     if body.pose == "climb":
         thighs, arms = (0.75 + 0.5 * swing, 0.75 - 0.5 * swing), (2.55 - 0.4 * swing, 2.55 + 0.4 * swing)
         return Gait(thighs, (1.1, 1.1), arms, (0.3, 0.3), 0.1, 0.78)
@@ -54,7 +55,8 @@ def gait_of(body: Body, outfit: Outfit) -> Gait:
         curl, arm = 1.4 * (outfit.stride - 0.72), outfit.swing
         return Gait((0.15 + curl, curl - 0.15), (0.1 + curl, 0.4 + 1.3 * curl), (0.4 + arm, 0.5 - arm), (0.6, 0.4), 0.0)
     up = body.gesture
-    return Gait((0.07, -0.05), (0.03, 0.02), (0.14, -0.02 + up), (0.22, 0.18 + 1.6 * up), outfit.stoop)
+    arms, lean = (0.14, -0.02 + up), outfit.stoop + body.lean
+    return Gait((0.07, -0.05), (0.03, 0.02), arms, (0.22, 0.18 + 1.6 * up), lean)
 
 
 def reach(x: float, y: float, angle: float, length: float) -> tuple[float, float]:
@@ -206,7 +208,7 @@ def frontal_parts(body: Body, outfit: Outfit) -> list[Part]:
     wide, coat = outfit.build, body.colour
     hip, knee, spread = {"stand": (0.86, 0.46, 0.085), "sit": (0.5, 0.44, 0.15)}.get(body.pose, (0.3, 0.48, 0.2))
     lap = body.pose != "stand"
-    sy = hip + {"stand": 0.5, "sit": 0.5}.get(body.pose, 0.36)
+    sy = hip + {"stand": 0.5, "sit": 0.5}.get(body.pose, 0.36) * math.cos(body.lean)
     bare = outfit.cut in ("skirt", "shorts")
     shin = outfit.skin if bare else outfit.trousers
     crossed, ground = body.pose == "sit" and outfit.folded, 0.0

@@ -89,6 +89,8 @@ class Body:
     """Individual size."""
     gesture: float = 0.0
     """What the arms of somebody who stays in place do: 0 hang, 1 a hand at the mouth."""
+    lean: float = 0.0
+    """Radians by which the trunk of a person leans further forward than the pose has it."""
 
 
 @dataclass(frozen=True, slots=True)

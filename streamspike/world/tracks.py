@@ -30,6 +30,9 @@ STRIDES = {  # metres per cycle of legs or wheels
 }
 RUNNING_STRIDE = 2.6
 
+LEANING = (0.2, 0.6)
+"""Parts of the segment between which somebody leans over or back."""
+
 BED_METRES = 0.44
 """Height at which somebody lies on a bed or a sofa."""
 
@@ -53,6 +56,8 @@ class Track:
     """Cycles at the start of the segment."""
     gesture: float = 0.0
     """How far a hand goes up to the mouth: in the first half of the segment, or, where negative, in the second."""
+    lean: tuple[float, float] = (0.0, 0.0)
+    """Radians that the trunk leans forward before LEANING and after it."""
     start: float = 0.0  # [start, end) of the segment in which it is there at all
     end: float = 2.0
 
@@ -67,8 +72,11 @@ class Track:
                 _, pose, holds, facing = look
         gait = self.gait + self.travelled(part) / stride(self.kind, pose)
         gesture = max(self.gesture * math.sin(2 * math.pi * part), 0.0) if self.gesture else 0.0
+        begin, until = LEANING
+        share = min(max((part - begin) / (until - begin), 0.0), 1.0)
+        lean = (1 - share) * self.lean[0] + share * self.lean[1]
         return Body(
-            self.body_id, self.kind, self.colour, x, z, lift, facing, pose, gait, tilt, holds, self.scale, gesture
+            self.body_id, self.kind, self.colour, x, z, lift, facing, pose, gait, tilt, holds, self.scale, gesture, lean
         )
 
     def place(self, part: float) -> tuple[float, float, float, float]:
@@ -122,8 +130,9 @@ def key_of(actor: Actor, part: float) -> Key:
 def actor_track(actor: Actor) -> Track:
     """A track that leaves the actor as it is; the one who moves it appends keys and looks."""
     return Track(
-        actor.actor_id, actor.kind, actor.colour, actor.scale, [key_of(actor, 0.0)], [look_of(actor)], actor.gait
-    )
+        actor.actor_id, actor.kind, actor.colour, actor.scale, [key_of(actor, 0.0)], [look_of(actor)], actor.gait,
+        lean=(actor.lean, actor.lean),
+    )  # fmt: skip
 
 
 def item_track(item: Item) -> Track:

@@ -127,7 +127,7 @@ def test_a_fall_is_under_way_in_the_first_frame_and_all_but_over_in_the_second()
 
 def test_who_lies_down_lies_on_the_bed_in_the_second_frame():
     seen = 0
-    for _, simulation, truth, _ in lives("room", seeds=60):
+    for _, simulation, truth, _ in lives("room", seeds=120):
         if truth.kind != "lie_down":
             continue
         second = bodies_at(simulation, truth.start_seconds + THREE_QUARTERS)
@@ -166,6 +166,19 @@ def test_who_leaves_a_bag_behind_is_clear_of_it_in_the_second_frame():
     (bag,) = (body for i, body in second.items() if i not in before)
     (owner,) = (body for i, body in second.items() if i in before and before[i].holds == "bag" and not body.holds)
     assert (owner.x - bag.x) * owner.facing > 0.4
+
+
+def test_who_sits_leans_over_now_and_then_and_nobody_jerks():
+    leans = set()
+    for _, simulation, truth, _ in lives("room", seeds=20):
+        first, last = (bodies_at(simulation, seconds) for seconds in (truth.start_seconds, truth.end_seconds - 1e-6))
+        for body_id in first.keys() & last.keys():
+            leans.add(round(last[body_id].lean, 2))
+            if last[body_id].pose in ("walk", "lie"):
+                assert last[body_id].lean == 0.0
+        actors = {actor.actor_id: actor.lean for actor in simulation.state.actors}
+        assert all(last[i].lean == lean for i, lean in actors.items() if i in last), "the next segment goes on from it"
+    assert min(leans) < -0.05 and max(leans) > 0.4
 
 
 def test_hands_of_who_stays_at_home_are_busy_at_times():
