@@ -123,6 +123,9 @@ class BeliefConfig(Section):
     posterior: Annotated[Literal["nll", "verify"], Field(description="nll: paper; verify: published code")] = "nll"
     length_normalised: Annotated[bool, Field(description="NLL per token as published, or summed")] = False
     complete: Annotated[bool, Field(description="add what was seen to the hypotheses, so that it can gain mass")] = True
+    sightings: Annotated[
+        int, Field(ge=0, le=64, description="complete, nll: drawn about what was seen, they join too")
+    ] = 8
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
     doubt: Annotated[
         float, Field(ge=0, le=0.1, description="added to each probability: nothing is held for rarer than this")

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from streamspike.config import BeliefConfig
-from streamspike.core import Assessment
+from streamspike.core import Assessment, Scores
 
 
 def sentence_key(sentence: str) -> str:
@@ -26,6 +26,14 @@ def distinct(sentences: Iterable[str]) -> tuple[str, ...]:
     kept: dict[str, str] = {}
     for sentence in readable(sentences):
         kept.setdefault(sentence_key(sentence), sentence)
+    return tuple(kept.values())
+
+
+def believed(assessment: Assessment) -> tuple[Scores, ...]:
+    """What belief moves among: what was scored, then what was drawn about what was seen, no sentence twice."""
+    kept = {sentence_key(score.text): score for score in assessment.scores}
+    for score in assessment.sightings:
+        kept.setdefault(sentence_key(score.text), score)
     return tuple(kept.values())
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamspike.belief.change import Change
 from streamspike.belief.experience import Experience
-from streamspike.belief.hypotheses import HypothesisCache
+from streamspike.belief.hypotheses import HypothesisCache, believed
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
 from streamspike.config import BeliefConfig
@@ -68,6 +68,7 @@ class BeliefTracker:
         """
         same = segment.epoch == self._epoch
         frames = _pixels(segment)
+        joins = self._config.complete
         before = () if same or not self._config.opening else ((frames[0],) * len(frames),)
         return Request(
             camera_id=self._camera_id,
@@ -79,18 +80,21 @@ class BeliefTracker:
             hypotheses=self._cache.current(segment.epoch),
             sampling=self._sampling,
             seed=request_seed(self._seed, self._camera_id, segment.index),
-            complete=self._config.complete,
+            complete=joins,
             verify=self._config.posterior == "verify",
             previous=self._cache.previous(segment.epoch),
             opening=bool(before),
+            num_sightings=self._config.sightings if joins and self._config.posterior == "nll" else 0,
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
         """Update the belief with the engine's answer to `request(segment)`; the segment enters the window."""
         opens = segment.epoch != self._epoch
         self._enter(segment.epoch)
-        often = self._experience.frequencies(score.text for score in assessment.scores)
-        measured = measure(assessment, self._config, often, (self._config.opening or 1.0) if opens else 1.0)
+        scores = believed(assessment)
+        often = self._experience.frequencies(score.text for score in scores)
+        certainty = (self._config.opening or 1.0) if opens else 1.0
+        measured = measure(replace(assessment, scores=scores), self._config, often, certainty)
         change_nats = self._change_nats(segment)
         observation = Observation(
             camera_id=self._camera_id,
@@ -99,7 +103,7 @@ class BeliefTracker:
             start_seconds=segment.start_seconds,
             end_seconds=segment.end_seconds,
             started_at=segment.started_at,
-            hypotheses=tuple(score.text for score in assessment.scores),
+            hypotheses=tuple(score.text for score in scores),
             prior=measured.prior,
             posterior=measured.posterior,
             surprise_nats=measured.surprise_nats + change_nats,

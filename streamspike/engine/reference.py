@@ -13,7 +13,8 @@ Deviations from the paper and its code:
    says, if the sampling asks for it.
 4. With `complete`, the caption of what was seen joins the set: a closed set is blind to what nobody expected.
 5. Frame features are computed once per request. Vision attention stays within a temporal patch, so nothing changes.
-6. Sentences may be drawn about what was seen, too (`Request.num_sightings`); they are scored, and do not join the set.
+6. Sentences may be drawn about what was seen, too (`Request.num_sightings`); they are scored apart
+   (`belief.hypotheses.believed` unites them).
 7. The end of the answer is part of its score, so that a sentence that stops early is not favoured.
 """
 

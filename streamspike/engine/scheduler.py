@@ -139,8 +139,9 @@ class Scheduler:
 
 
 def _cheaper(ticket: Ticket) -> Request:
-    """The request with the last hypotheses instead of new ones; itself if it has priority, has some, or had none."""
+    """The request with the last hypotheses instead of new ones, and nothing drawn; itself if it has priority, has some,
+    or had none."""
     request = ticket.request
     if ticket.priority or request.hypotheses or not request.previous:
         return request
-    return dataclasses.replace(request, hypotheses=request.previous)
+    return dataclasses.replace(request, hypotheses=request.previous, num_sightings=0)

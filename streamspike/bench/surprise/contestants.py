@@ -19,6 +19,7 @@ PAPER: Mapping[str, Any] = {
     "posterior": "nll",
     "length_normalised": True,
     "complete": False,
+    "sightings": 0,
     "num_hypotheses": 3,
     "window_segments": 4,
     "window_growth_segments": 0,

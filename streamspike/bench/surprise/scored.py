@@ -27,7 +27,8 @@ class ScoredSegment:
     log_priors: tuple[float, ...] = ()
     """Absolute: log-probability of each whole sentence before the segment was seen, in nats."""
     num_drawn: int = 0
-    """The first so many hypotheses were there before the segment was seen; the caption may follow them."""
+    """The first so many hypotheses were there before the segment was seen; the caption and other
+    sentences about what was seen may follow them."""
 
     @property
     def expected(self) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from streamspike.belief.baselines import make_baseline
+from streamspike.belief.hypotheses import believed
 from streamspike.belief.scorers import NOTHING_ASKED, make_scorer, score_of
 from streamspike.bench.datasets.reading import read_frames
 from streamspike.bench.footage import Footage
@@ -174,7 +175,7 @@ class _Player:
             observation.hypotheses,
             observation.prior,
             observation.posterior,
-            tuple(one.log_prior for one in assessment.scores),
+            tuple(one.log_prior for one in believed(assessment)),
             len(assessment.scores) - assessment.joined,
         )
 
