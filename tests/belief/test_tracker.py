@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import log
 
 import numpy as np
 import pytest
 
 from streamspike.belief.tracker import BeliefTracker, request_seed
 from streamspike.config import BeliefConfig
-from streamspike.core import Frame, Observation, Request, Segment
+from streamspike.core import Assessment, Frame, Observation, Request, Scores, Segment
 from tests.support.fake_engine import OTHER, SAME, Answer, FakeEngine, always_calm, surprising_at
 
 
@@ -155,6 +156,29 @@ def test_the_config_reaches_the_request() -> None:
     assert (request.sampling.num_hypotheses, request.sampling.temperature) == (4, 0.7)
     assert (request.sampling.top_p, request.sampling.max_hypothesis_tokens) == (0.8, 9)
     assert request.verify and request.complete
+
+
+def test_what_else_was_seen_joins_the_set_once_and_can_surprise() -> None:
+    tracker = make_tracker()
+    run(tracker, [make_segment(0)])
+    request = tracker.request(make_segment(1))
+    assert request.num_sightings == 8
+    expected = Scores(SAME, 3, log(0.9), log(0.5))
+    seen = Scores(OTHER, 4, log(0.01), log(0.5))
+    again = Scores(f"{SAME}.", 3, log(0.9), log(0.5))
+    assessment = Assessment((expected,), SAME, sampled=True, sightings=(seen, again, seen))
+    observation = tracker.observe(make_segment(1), assessment)
+    assert observation.hypotheses == (SAME, OTHER)
+    assert observation.posterior == pytest.approx((0.5, 0.5))
+    assert observation.surprise_nats == pytest.approx(0.5 * log(0.5 / (0.9 / 0.91)) + 0.5 * log(0.5 / (0.01 / 0.91)))
+    assert tracker.request(make_segment(2)).previous == (SAME,), "what was seen is no expectation"
+
+
+@pytest.mark.parametrize("config", [{"sightings": 0}, {"complete": False}, {"posterior": "verify"}])
+def test_nothing_is_drawn_about_what_was_seen_where_it_could_not_join(config: dict[str, object]) -> None:
+    tracker = make_tracker(**config)
+    run(tracker, [make_segment(0)])
+    assert tracker.request(make_segment(1)).num_sightings == 0
 
 
 def test_seeds_are_the_same_everywhere_and_differ_by_camera_segment_and_config() -> None:

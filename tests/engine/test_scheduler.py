@@ -127,7 +127,7 @@ def test_a_camera_with_two_requests_is_a_bug() -> None:
 
 def test_a_busy_engine_scores_the_last_hypotheses_instead_of_sampling() -> None:
     scheduler, stats = make_scheduler(max_batch=8)
-    scheduler.submit(make_request("samples"), 0, 0.0)
+    scheduler.submit(replace(make_request("samples"), num_sightings=8), 0, 0.0)
     scheduler.submit(make_request("cached", hypotheses=("a cat sleeps",)), 0, 0.0)
     scheduler.submit(make_request("new", previous=()), 0, 0.0)
     scheduler.submit(make_request("event"), 1, 0.0)
@@ -136,7 +136,7 @@ def test_a_busy_engine_scores_the_last_hypotheses_instead_of_sampling() -> None:
     assert asked == {"samples": LAST, "cached": ("a cat sleeps",), "new": (), "event": ()}
     assert stats.shed_requests == Counter(reuse=1) and not step.skipped
     changed = step.requests[cameras(step.tickets).index("samples")]
-    assert replace(changed, hypotheses=()) == make_request("samples"), "nothing else is changed"
+    assert replace(changed, hypotheses=()) == make_request("samples"), "nothing is drawn, and nothing else is changed"
 
 
 def test_as_long_as_nobody_waits_too_long_everybody_may_sample() -> None:
