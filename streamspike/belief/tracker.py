@@ -70,6 +70,8 @@ class BeliefTracker:
         frames = _pixels(segment)
         joins = self._config.complete
         before = () if same or not self._config.opening else ((frames[0],) * len(frames),)
+        # The judge of `verify` is asked about hypotheses alone; beside its own still a segment is seen less well (ADR 17).
+        draws = joins and same and self._config.posterior == "nll"
         return Request(
             camera_id=self._camera_id,
             epoch=segment.epoch,
@@ -84,7 +86,7 @@ class BeliefTracker:
             verify=self._config.posterior == "verify",
             previous=self._cache.previous(segment.epoch),
             opening=bool(before),
-            num_sightings=self._config.sightings if joins and self._config.posterior == "nll" else 0,
+            num_sightings=self._config.sightings if draws else 0,
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:

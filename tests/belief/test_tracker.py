@@ -59,6 +59,7 @@ def test_the_first_segment_of_an_epoch_is_expected_from_its_own_first_picture() 
     segments = [make_segment(0), make_segment(1), make_segment(2, epoch=1), make_segment(3, epoch=1)]
     requests, observations = run(tracker, segments, surprising_at(0, 2))
     assert [shown(request) for request in requests] == [[0], [0], [2], [2]]
+    assert [request.num_sightings for request in requests] == [0, 8, 0, 8]
     for opening, segment in ((requests[0], segments[0]), (requests[2], segments[2])):
         ((one, two),) = opening.window
         assert one is two is segment.frames[0].pixels and opening.observation == tuple(f.pixels for f in segment.frames)
