@@ -4,6 +4,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from streamspike.core import Event, Keyframe, Observation, Pixels
 from streamspike.errors import SinkError
@@ -91,3 +93,23 @@ def test_levels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match="cannot write the picture"):
         plot_timeline(stream(5), [], [], tmp_path / "missing" / "timeline.png", threshold_nats=2.0)
+
+
+def test_words_do_not_run_into_the_dot_of_another_event() -> None:
+    num_words = []
+    for gap in np.arange(17.0, 24.0, 0.5):
+        figure = Figure(figsize=(WIDTH_PX / timeline.DPI, 4.3), dpi=timeline.DPI)
+        FigureCanvasAgg(figure)
+        chart = figure.add_axes((0.052, 0.12, 0.93, 0.74))
+        chart.set_xlim(0, 90)
+        chart.set_ylim(0, 8.5)
+        said = "on the right a person leaves a bag behind"
+        early, late = (replace(make_event(0), peak_at=at, saw=said) for at in (86.0 - gap, 86.0))
+        timeline._label_peaks(chart, [replace(early, surprise_nats=6.1), late], 0.0, 90.0, 8.5)
+        figure.canvas.draw()
+        patches = [patch for text in chart.texts if (patch := text.get_bbox_patch()) is not None]
+        words = [text.get_window_extent() for text in chart.texts if text.get_bbox_patch() is None]
+        assert len(patches) == 2
+        assert not any(one.overlaps(patch.get_window_extent()) for one in words for patch in patches), f"{gap = }"
+        num_words.append(len(words))
+    assert min(num_words) < max(num_words) == 2
