@@ -97,7 +97,7 @@ def test_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_words_do_not_run_into_the_dot_of_another_event() -> None:
     num_words = []
-    for gap in np.arange(17.0, 24.0, 0.5):
+    for gap in np.arange(17.0, 30.0, 0.75):
         figure = Figure(figsize=(WIDTH_PX / timeline.DPI, 4.3), dpi=timeline.DPI)
         FigureCanvasAgg(figure)
         chart = figure.add_axes((0.052, 0.12, 0.93, 0.74))
@@ -112,4 +112,4 @@ def test_words_do_not_run_into_the_dot_of_another_event() -> None:
         assert len(patches) == 2
         assert not any(one.overlaps(patch.get_window_extent()) for one in words for patch in patches), f"{gap = }"
         num_words.append(len(words))
-    assert min(num_words) < max(num_words) == 2
+    assert min(num_words) < max(num_words)
