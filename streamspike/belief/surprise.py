@@ -13,6 +13,9 @@ Berliner, Annals of Statistics 14(2), 1986; ours, the presets as published have 
 gives 1 in 10,000 to what it then says it saw, and that once in a hundred segments; without doubt it is those sentences,
 and not what is truly rare, that take up a budget of alerts (docs/surprise.md). So surprise ends near -ln(doubt).
 
+Which of several things that nobody expected it was is left open (`belief_shift`): a picture that shows a fall or
+somebody who vanishes is no less surprising for that (ours, docs/adr/0021).
+
 The prior knows the camera too: `experience` is the weight of how often it showed each hypothesis (`experience.py`).
 """
 
@@ -25,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from streamspike.belief.hypotheses import believed
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Scores
 
@@ -91,6 +95,23 @@ def kl_nats(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     return max(0.0, float(np.sum(np.exp(log_posterior) * (log_posterior - log_prior))))
 
 
+def belief_shift(log_posterior: LogBelief, log_prior: LogBelief, num_expected: int) -> float:
+    """KL(posterior || prior) in nats, but for the uncertainty among the sentences that nobody expected.
+
+    The first `num_expected` were there before the segment was seen, the others tell of it. By the chain rule their part
+    of KL is their mass m times (ln m + KL within them), and KL within them is a cross-entropy less an entropy. That
+    entropy is left out: as if the unexpected were one outcome, whose prior is the geometric mean of theirs, weighted by
+    the posterior. With one of them, or none, it is KL.
+    """
+    unexpected = log_posterior[num_expected:]
+    shift = kl_nats(log_posterior, log_prior)
+    if len(unexpected) < 2:
+        return shift
+    log_mass = float(np.logaddexp.reduce(unexpected))
+    within = np.exp(unexpected - log_mass)
+    return shift - math.exp(log_mass) * float(np.sum(within * (unexpected - log_mass)))
+
+
 def jensen_shannon(log_posterior: LogBelief, log_prior: LogBelief) -> float:
     """Jensen-Shannon divergence to base 2, in [0, 1]; symmetric."""
     middle = np.logaddexp(log_posterior, log_prior) - math.log(2.0)
@@ -106,14 +127,14 @@ def measure(
     Without hypotheses there is no belief to move: empty, and a surprise of 0.
 
     Args:
-        frequencies: how often the camera showed each hypothesis; empty where nobody counted.
+        frequencies: how often the camera showed each of what is `believed`; empty where nobody counted.
         certainty: in (0, 1], the power of the prior (Ibrahim and Chen, "Power prior distributions", Statistical Science
             15(1), 2000): below 1 where it comes from less than a window.
 
     Raises:
         ValueError: a score is not finite, or `verify` is asked of an assessment without likelihoods.
     """
-    scores = assessment.scores
+    scores = believed(assessment)
     if not scores:
         return Measure((), (), 0.0, 0.0)
     log_prior = log_softmax(_normalised(scores, [s.log_prior for s in scores], config), config.tau / certainty)
@@ -127,7 +148,7 @@ def measure(
     return Measure(
         prior=tuple(np.exp(log_prior).tolist()),
         posterior=tuple(np.exp(log_posterior).tolist()),
-        surprise_nats=kl_nats(log_posterior, log_prior),
+        surprise_nats=belief_shift(log_posterior, log_prior, len(assessment.scores) - assessment.joined),
         jensen_shannon=jensen_shannon(log_posterior, log_prior),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from streamspike.belief.change import Change
 from streamspike.belief.experience import Experience
@@ -70,7 +70,7 @@ class BeliefTracker:
         frames = _pixels(segment)
         joins = self._config.complete
         before = () if same or not self._config.opening else ((frames[0],) * len(frames),)
-        # The judge of `verify` is asked about hypotheses alone; beside its own still a segment is seen less well (ADR 17).
+        # The judge of `verify` knows hypotheses alone, and beside its own still a segment is seen less well (ADR 17).
         draws = joins and same and self._config.posterior == "nll"
         return Request(
             camera_id=self._camera_id,
@@ -96,7 +96,7 @@ class BeliefTracker:
         scores = believed(assessment)
         often = self._experience.frequencies(score.text for score in scores)
         certainty = (self._config.opening or 1.0) if opens else 1.0
-        measured = measure(replace(assessment, scores=scores), self._config, often, certainty)
+        measured = measure(assessment, self._config, often, certainty)
         change_nats = self._change_nats(segment)
         observation = Observation(
             camera_id=self._camera_id,

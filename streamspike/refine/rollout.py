@@ -98,14 +98,14 @@ def roll_out(
     """M trajectories over a clip; the same seed and weights give the same ones.
 
     Args:
-        belief: how hypotheses are drawn and surprise is computed; its mode and opening do not matter.
+        belief: how hypotheses are drawn and surprise is computed; its mode, sightings and opening do not matter.
         caption: whether the clip is captioned.
         join: what was seen joins the hypotheses where it is not among them (ADR 13).
 
     Raises:
         EngineError: the model failed.
     """
-    changes = {"mode": "paper", "complete": belief.complete or join}
+    changes = {"mode": "paper", "complete": belief.complete or join, "sightings": 0}
     belief = belief.model_copy(update={**changes, "opening": 0.0})  # a picture alone lets expect too little
     names = [f"{example.example_id}#{number}" for number in range(settings.num_trajectories)]
     found: list[list[Expectation]] = [[] for _ in names]
@@ -137,6 +137,7 @@ def watch(policy: Policy, example: Example, belief: BeliefConfig) -> tuple[str, 
     seen = []
     with policy.merged():
         engine = policy.engine(segment_seconds=example.segment_seconds)
+        belief = belief.model_copy(update={"sightings": 0})
         tracker = BeliefTracker(example.example_id, belief, policy.loaded.name, seed=0)
         for index in range(len(example.segments)):
             segment = _segment(example, index, example.example_id)

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamspike.belief.surprise import bayes_posterior, contaminate, jensen_shannon, kl_nats, log_softmax, measure
+from streamspike.belief.surprise import (
+    bayes_posterior,
+    belief_shift,
+    contaminate,
+    jensen_shannon,
+    kl_nats,
+    log_softmax,
+    measure,
+)
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Scores
 
@@ -43,6 +51,23 @@ def test_jensen_shannon_of_a_hand_computed_case() -> None:
     # m = (0.75, 0.25): [log2(1 / 0.75) + 0.5 log2(0.5 / 0.75) + 0.5 log2(0.5 / 0.25)] / 2 = 0.311 bits
     certain, torn = np.array([0.0, -800.0]), np.log([0.5, 0.5])
     assert jensen_shannon(certain, torn) == pytest.approx(0.3112781244591328)
+
+
+def test_which_of_several_unexpected_things_it_was_is_left_open() -> None:
+    one = belief_shift(np.log([0.4, 0.6]), np.log([0.99, 0.01]), 1)
+    assert one == pytest.approx(0.4 * LOG(0.4 / 0.99) + 0.6 * LOG(60)), "one of them is an outcome like any other"
+    torn = belief_shift(np.log([0.4, 0.3, 0.3]), np.log([0.98, 0.01, 0.01]), 1)
+    assert torn == pytest.approx(0.4 * LOG(0.4 / 0.98) + 0.6 * LOG(0.6 / 0.01)), "not 0.3 ln 30 twice"
+    uneven = belief_shift(np.log([0.4, 0.4, 0.2]), np.log([0.9, 0.08, 0.02]), 1)
+    assert uneven == pytest.approx(0.4 * LOG(0.4 / 0.9) + 0.6 * LOG(0.6) - 0.4 * LOG(0.08) - 0.2 * LOG(0.02))
+
+
+@given(pairs, st.integers(0, 8))
+def test_what_is_left_open_never_makes_less_of_a_surprise(scores: list[tuple[float, float]], num_expected: int) -> None:
+    posterior, prior = (log_softmax(values) for values in zip(*scores, strict=True))
+    shift, plain = belief_shift(posterior, prior, num_expected), kl_nats(posterior, prior)
+    entropy_at_most = LOG(max(len(scores) - num_expected, 1))
+    assert plain - 1e-9 <= shift <= plain + entropy_at_most + 1e-9
 
 
 def test_opposite_certainties_are_one_bit_apart() -> None:

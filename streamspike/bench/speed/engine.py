@@ -79,10 +79,10 @@ class Contest:
         self.steady: list[tuple[Request, Assessment]] = []
         """What was measured of `steady`."""
         self._reference = ReferenceEngine(loaded, seconds)
-        self._belief = config.belief
+        self._belief = config.belief.model_copy(update={"sightings": 0})  # the procedures to compare with draw none
         modes = {
-            "paper": config.belief.model_copy(update={"mode": "paper", "window_growth_segments": 0}),
-            "steady": config.belief.model_copy(update={"mode": "steady"}),
+            "paper": self._belief.model_copy(update={"mode": "paper", "window_growth_segments": 0}),
+            "steady": self._belief.model_copy(update={"mode": "steady"}),
         }
         self._trackers = {name: BeliefTracker("bench", belief, loaded.name, seed) for name, belief in modes.items()}
 

@@ -5,7 +5,7 @@
 - AUROC: probability that a scripted segment scores above one that is not, over all segments of all clips.
 
 A bootstrap draws whole clips. The same draws serve all variants of the same clips, so that the difference to the
-default is paired: clips that are hard for everybody do not widen it.
+reference is paired: clips that are hard for everybody do not widen it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from streamspike.bench.plots import DPI, FAINT, INK, PAPER, RULE
 from streamspike.bench.variants.recordings import BASE, ClipRecord
-from streamspike.bench.variants.variants import DEFAULT, VARIANTS
+from streamspike.bench.variants.variants import REFERENCE, VARIANTS
 from streamspike.errors import SinkError
 
 BOOTSTRAPS = 1000
@@ -110,7 +110,7 @@ class Clips:
 def compare(recordings: Mapping[str, Sequence[ClipRecord]], seed: int) -> list[dict[str, Any]]:
     """All variants that were recorded, the pixel baselines and the ideal observer, as plain values for JSON.
 
-    Each has its measures with 95 % intervals, and their differences to the default on the same clips.
+    Each has its measures with 95 % intervals, and their differences to the reference on the same clips.
     """
     rows = []
     base = {record.clip: record for record in recordings[BASE.name]}
@@ -119,7 +119,7 @@ def compare(recordings: Mapping[str, Sequence[ClipRecord]], seed: int) -> list[d
             continue
         clips = Clips(records, seed)
         same = [base[record.clip] for record in records]
-        default = clips.measure([[DEFAULT.score(segment) for segment in record.segments] for record in same])
+        reference = clips.measure([[REFERENCE.score(segment) for segment in record.segments] for record in same])
         scores: dict[str, Sequence[Sequence[float]]] = {
             variant.name: [[variant.score(segment) for segment in record.segments] for record in records]
             for variant in VARIANTS
@@ -136,7 +136,7 @@ def compare(recordings: Mapping[str, Sequence[ClipRecord]], seed: int) -> list[d
                     "recording": name,
                     "clips": len(records),
                     **{key: _interval(measured[key]) for key in MEASURES},
-                    "against_default": {key: _interval(measured[key] - default[key]) for key in MEASURES},
+                    "against_reference": {key: _interval(measured[key] - reference[key]) for key in MEASURES},
                 }
             )
     return rows
@@ -152,13 +152,13 @@ def render_comparison(result: Mapping[str, Any]) -> str:
     """The result as text a person reads; a star where the interval of the difference leaves zero out."""
     lines = [
         f"model {result['model']}; 10 segments a clip, one scripted surprise; 95 % intervals over clips",
-        "difference: to the default on the same clips, paired; * where its interval leaves out 0",
+        "difference: to the reference on the same clips, paired; * where its interval leaves out 0",
     ]
     width = max(len(row["variant"]) for row in result["variants"])
     for key, words in MEASURES.items():
         lines += ["", f"{words:{width}s}  clips  value  [95 %]          difference  [95 %]"]
         for row in sorted(result["variants"], key=lambda row: -row[key]["mean"]):
-            value, change = row[key], row["against_default"][key]
+            value, change = row[key], row["against_reference"][key]
             star = "*" if change["low"] > 0 or change["high"] < 0 else " "
             lines.append(
                 f"{row['variant']:{width}s}  {row['clips']:5d}  {value['mean']:5.3f}  "
@@ -169,7 +169,7 @@ def render_comparison(result: Mapping[str, Any]) -> str:
 
 
 def plot_comparison(result: Mapping[str, Any], path: Path) -> None:
-    """Write a PNG: each variant's difference to the default with its interval, a panel for each measure.
+    """Write a PNG: each variant's difference to the reference with its interval, a panel for each measure.
 
     Raises:
         SinkError: the file cannot be written.
@@ -178,10 +178,10 @@ def plot_comparison(result: Mapping[str, Any], path: Path) -> None:
     with rc_context({"text.parse_math": False}):
         size = (3.6 + len(MEASURES) * PANEL_INCHES, 1.2 + len(rows) * ROW_INCHES)
         figure = Figure(figsize=size, dpi=DPI, facecolor=PAPER, layout="constrained")
-        figure.suptitle(f"{result['model']}: difference to the default, 95 % over clips", color=INK, fontsize=11)
+        figure.suptitle(f"{result['model']}: difference to the reference, 95 % over clips", color=INK, fontsize=11)
         for panel, (key, words) in zip(figure.subplots(1, len(MEASURES), sharey=True), MEASURES.items(), strict=True):
             for place, row in enumerate(rows):
-                change = row["against_default"][key]
+                change = row["against_reference"][key]
                 apart = change["low"] > 0 or change["high"] < 0
                 colour = INK if apart else FAINT
                 panel.plot([change["low"], change["high"]], [place, place], color=colour, lw=1.4)

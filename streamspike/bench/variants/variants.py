@@ -1,5 +1,7 @@
 """Ways to turn log-likelihoods into surprise: pure functions of what was recorded, the default and all that compete.
 
+Most differ in one thing from a reference, which needs nothing but hypotheses and a caption.
+
 Sources: the closed set, per token, with both posteriors, is SPIKE (arXiv 2509.23433) and its published code; surprise
 as KL(posterior || prior) is Itti and Baldi's (2005). What the configuration offers is computed by `belief.surprise`
 itself; what it does not offer is defined here.
@@ -61,15 +63,21 @@ def closed_set(
     joins: Joins = "caption",
     drawing: str = "default",
     divergence: Literal["surprise_nats", "jensen_shannon"] = "surprise_nats",
+    num_sightings: int = ALL,
+    apart: bool = False,
     **settings: Any,
 ) -> float:
     """Surprise within a set of sentences, as `belief:` defines it.
 
     Args:
+        apart: each sentence that joins is an outcome of its own, as those that were expected are.
         settings: of `belief:`; posterior, length_normalised, tau, doubt.
     """
+    record = replace(record, sightings=record.sightings[:num_sightings])
     scores = compose(record, num_hypotheses, joins, drawing)
-    value: float = getattr(measure(Assessment(scores, "", sampled=True), _config(**settings)), divergence)
+    num_expected = len(scores) if apart else len(compose(record, num_hypotheses, "nothing", drawing))
+    assessment = Assessment(scores[:num_expected], "", sampled=True, sightings=scores[num_expected:])
+    value: float = getattr(measure(assessment, _config(**settings)), divergence)
     return value
 
 
@@ -139,11 +147,16 @@ def _closed(name: str, plan: str = BASE.name, **settings: Any) -> Variant:
     return Variant(name, partial(closed_set, **settings), plan)
 
 
-DEFAULT = _closed("default: 6 hypotheses and the caption, summed, tau 1, doubt 0.001")
+REFERENCE = _closed("reference: 6 hypotheses and the caption, summed, tau 1, doubt 0.001")
+DEFAULT = _closed("default: 8 drawn after seeing join, too", joins="both")
 PAPER: dict[str, Any] = {"num_hypotheses": 3, "joins": "nothing", "length_normalised": True, "doubt": 0.0}
 
 VARIANTS = (
+    REFERENCE,
     DEFAULT,
+    _closed("2 drawn after seeing join, too", joins="both", num_sightings=2),
+    _closed("4 drawn after seeing join, too", joins="both", num_sightings=4),
+    _closed("8 drawn after seeing join, too, each apart", joins="both", apart=True),
     _closed("paper: 3 hypotheses alone, per token", **PAPER),
     _closed("published code: the same, verify", **PAPER, posterior="verify"),
     _closed("verify", posterior="verify"),
@@ -151,8 +164,7 @@ VARIANTS = (
     _closed("per token", length_normalised=True),
     _closed("nothing joins", joins="nothing"),
     _closed("16 hypotheses, nothing joins", joins="nothing", num_hypotheses=16),
-    _closed("8 sentences drawn after seeing join", joins="sightings"),
-    _closed("the caption and 8 drawn after seeing join", joins="both"),
+    _closed("8 drawn after seeing join, and no caption", joins="sightings"),
     *(_closed(f"N {count}", num_hypotheses=count) for count in (2, 3, 4, 8, 12, 16)),
     *(_closed(f"tau {tau:g}", tau=tau) for tau in (0.5, 0.7, 1.5, 2.0, 4.0)),
     *(_closed(f"doubt {doubt:g}", doubt=doubt) for doubt in (0.0, 0.0001, 0.01)),

@@ -92,7 +92,7 @@ def test_draws_are_of_whole_clips_and_the_truth_is_perfect_in_each() -> None:
 
 
 @pytest.mark.slow
-def test_the_comparison_pairs_each_variant_with_the_default_on_its_own_clips(tmp_path: Path) -> None:
+def test_the_comparison_pairs_each_variant_with_the_reference_on_its_own_clips(tmp_path: Path) -> None:
     records = [clip(number) for number in range(8)]
     windows = records[:3]
     rows = compare({BASE.name: records, "window 2": windows, "window 4": []}, seed=0)
@@ -102,10 +102,10 @@ def test_the_comparison_pairs_each_variant_with_the_default_on_its_own_clips(tmp
     assert by_name["window 2"]["clips"] == 3 and by_name["ideal observer"]["clips"] == 8
     for key in MEASURES:
         # The same recordings give the same scores, so that the paired difference has no width.
-        assert by_name["window 2"]["against_default"][key] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+        assert by_name["window 2"]["against_reference"][key] == {"mean": 0.0, "low": 0.0, "high": 0.0}
         assert by_name["ideal observer"][key]["mean"] == pytest.approx(1.0)
         row = by_name["nothing joins"]
-        assert row["against_default"][key]["mean"] == pytest.approx(row[key]["mean"] - rows[0][key]["mean"])
+        assert row["against_reference"][key]["mean"] == pytest.approx(row[key]["mean"] - rows[0][key]["mean"])
     result = {"model": "fake@0", "variants": rows}
     assert json.loads(json.dumps(result)) == result, "plain values"
     text = render_comparison(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from math import log
 
@@ -14,6 +15,7 @@ from streamspike.bench.variants.recordings import PLANS, SegmentRecord
 from streamspike.bench.variants.variants import (
     DEFAULT,
     PAPER,
+    REFERENCE,
     SMALLEST_REMAINDER,
     VARIANTS,
     closed_set,
@@ -56,8 +58,14 @@ def test_the_default_is_what_the_configuration_says_by_default() -> None:
     seven = tuple(score(f"sentence {k}", 0.1 + 0.01 * k, 0.2 - 0.01 * k) for k in range(config.num_hypotheses + 1))
     caption = score("a person falls", 0.01, 0.3)
     assert config.complete
-    expected = measure(Assessment((*seven[: config.num_hypotheses], caption), "", sampled=True), config).surprise_nats
-    assert DEFAULT.score(record(*seven, caption=caption)) == expected > 0
+    seen = tuple(score(f"sighting {k}", 0.01, 0.1 + 0.01 * k) for k in range(config.sightings))
+    six = seven[: config.num_hypotheses]
+    answer = Assessment((*six, caption), "", sampled=True, sightings=seen, joined=True)
+    expected = measure(answer, config).surprise_nats
+    assert DEFAULT.score(record(*seven, caption=caption, sightings=seen)) == pytest.approx(expected)
+    expected = measure(replace(answer, sightings=()), config).surprise_nats
+    assert REFERENCE.score(record(*seven, caption=caption, sightings=seen)) == pytest.approx(expected)
+    assert expected > 0
 
 
 def test_the_caption_joins_once_and_sightings_without_repeats() -> None:
@@ -152,5 +160,5 @@ def test_the_paper_asks_three_hypotheses_per_token_and_nothing_joins() -> None:
 
 def test_variants_have_names_of_their_own_and_recordings_that_exist() -> None:
     names = [variant.name for variant in VARIANTS]
-    assert len(set(names)) == len(names) and VARIANTS[0] is DEFAULT
+    assert len(set(names)) == len(names) and VARIANTS[:2] == (REFERENCE, DEFAULT)
     assert {variant.plan for variant in VARIANTS} == {plan.name for plan in PLANS}
