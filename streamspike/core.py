@@ -187,7 +187,7 @@ class Observation:
     """Sums to 1, same order as hypotheses."""
     posterior: tuple[float, ...]
     surprise_nats: float
-    """KL(posterior || prior) and `change_nats`, never negative."""
+    """How far the belief moved (`belief.surprise.belief_shift`) and `change_nats`, never negative."""
     jensen_shannon: float
     """In [0, 1] (base 2)."""
     caption: str
