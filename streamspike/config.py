@@ -204,7 +204,9 @@ class EventConfig(Section):
     onset_segments: Annotated[int, Field(ge=1, le=60, description="so many surprising in a row start an event")] = 1
     quiet_segments: Annotated[int, Field(ge=1, le=600, description="quiet segments in a row that end an event")] = 2
     max_event_segments: Annotated[int, Field(ge=2, le=3600, description="a longer event is ended and counted")] = 60
-    cooldown_seconds: Annotated[float, Field(ge=0, le=86_400, description="after an end, before the next start")] = 5.0
+    cooldown_seconds: Annotated[
+        float, Field(ge=0, le=86_400, description="after an end, before a next start that is not stronger")
+    ] = 5.0
 
 
 class StoreConfig(Section):

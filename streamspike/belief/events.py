@@ -6,7 +6,8 @@
                     \\________             end     after `quiet_segments` in a row below that, at the end of the
                     quiet quiet                   last segment that was not quiet
 
-Cooldown runs from that end; what exceeds the threshold within it starts nothing and is counted.
+Cooldown runs from that end; what exceeds the threshold within it starts nothing and is counted, unless it exceeds the
+peak of that event too: a cat that passes must not hide the fall that follows.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class EventTracker:
         self._num_quiet = 0
         self._num_surprising = 0  # in a row, while there is no event
         self._cool_until = float("-inf")
+        self._cool_nats = 0.0  # the peak of the event that ended
 
     @property
     def event(self) -> Event | None:
@@ -103,7 +105,7 @@ class EventTracker:
         self._num_surprising += 1
         if self._num_surprising < self._config.onset_segments:
             return None
-        if observation.started_at < self._cool_until:
+        if observation.started_at < self._cool_until and observation.surprise_nats <= self._cool_nats:
             self.counts.num_cooled += 1
             return None
         self.counts.num_started += 1
@@ -157,6 +159,7 @@ class EventTracker:
     def _end(self, event: Event) -> Event:
         self._event = None
         self._cool_until = self._calm_at + self._config.cooldown_seconds
+        self._cool_nats = event.surprise_nats
         return replace(event, phase=EventPhase.END, revision=event.revision + 1, end_at=self._calm_at)
 
 

@@ -1,10 +1,10 @@
-"""Which sentences count as the same hypothesis, and how long a set of them is kept."""
+"""Which sentences count as the same hypothesis, which tells best what was seen, and how long a set is kept."""
 
 from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Scores
@@ -35,6 +35,21 @@ def believed(assessment: Assessment) -> tuple[Scores, ...]:
     for score in assessment.sightings:
         kept.setdefault(sentence_key(score.text), score)
     return tuple(kept.values())
+
+
+def likeliest_reading(assessment: Assessment, posterior: Sequence[float]) -> str:
+    """The caption, or a sentence drawn about what was seen that is believed more.
+
+    A caption takes the likeliest word each time, and that need not lead to the likeliest sentence.
+
+    Args:
+        posterior: of each sentence that is `believed`, in order.
+    """
+    beliefs = {
+        sentence_key(score.text): belief for score, belief in zip(believed(assessment), posterior, strict=True)
+    }
+    readings = (assessment.caption, *(score.text for score in assessment.sightings))
+    return max(readings, key=lambda reading: beliefs.get(sentence_key(reading), 0.0))  # the first of equals
 
 
 class HypothesisCache:

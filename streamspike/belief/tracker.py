@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamspike.belief.change import Change
 from streamspike.belief.experience import Experience
-from streamspike.belief.hypotheses import HypothesisCache, believed
+from streamspike.belief.hypotheses import HypothesisCache, believed, likeliest_reading
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
 from streamspike.config import BeliefConfig
@@ -98,6 +98,7 @@ class BeliefTracker:
         certainty = (self._config.opening or 1.0) if opens else 1.0
         measured = measure(assessment, self._config, often, certainty)
         change_nats = self._change_nats(segment)
+        caption = likeliest_reading(assessment, measured.posterior)
         observation = Observation(
             camera_id=self._camera_id,
             epoch=segment.epoch,
@@ -110,7 +111,7 @@ class BeliefTracker:
             posterior=measured.posterior,
             surprise_nats=measured.surprise_nats + change_nats,
             jensen_shannon=measured.jensen_shannon,
-            caption=assessment.caption,
+            caption=caption,
             summary=self._summary.text,
             motion=segment.motion,
             model=assessment.model or self._model_name,
@@ -119,8 +120,8 @@ class BeliefTracker:
         )
         if assessment.scores and not opens:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
-        self._remember(_Seen(_pixels(segment), assessment.caption))
-        self._experience.add(assessment.caption)
+        self._remember(_Seen(_pixels(segment), caption))
+        self._experience.add(caption)
         return observation
 
     def skip(self, segment: Segment) -> None:

@@ -16,7 +16,10 @@ from streamspike.world.surprises import SURPRISES
 from streamspike.world.tracks import BED_METRES, LYING, Track, actor_track, item_track
 
 BETWEEN = (0.37, 0.5)
-"""Parts of the segment between which somebody stops, sets off, sits down, gets up or bends down."""
+"""Parts of the segment between which somebody sets off, sits down, gets up or bends down."""
+
+HALTED = 0.3
+"""Part of the segment at which somebody stops."""
 
 HANDED = 0.45
 """Part of the segment at which something is put down or picked up."""
@@ -96,7 +99,7 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
         case "leave":
             leave(state, actor, track)
         case "stop":
-            halt(state, actor, track, rng.uniform(*BETWEEN))
+            halt(state, actor, track)
         case "start":
             actor.facing = happening.side or actor.facing
             start(state, actor, track, rng.uniform(*BETWEEN))
@@ -125,11 +128,11 @@ def act_alone(state: State, actor: Actor, happening: Happening, tracks: dict[int
     return []
 
 
-def halt(state: State, actor: Actor, track: Track, part: float) -> None:
-    """Comes to a stand at `part` of the segment."""
-    move_to(track, part, actor.x + actor.facing * 0.8 * part * actor.speed * state.segment_seconds)
+def halt(state: State, actor: Actor, track: Track) -> None:
+    """Comes to a stand at `HALTED` of the segment, so that it hardly moves between its two pictures."""
+    move_to(track, HALTED, actor.x + actor.facing * 0.2 * actor.speed * state.segment_seconds)
     become(actor, "stand")
-    track.looks.append((part, "stand", actor.holds, actor.facing))
+    track.looks.append((HALTED, "stand", actor.holds, actor.facing))
 
 
 def start(state: State, actor: Actor, track: Track, part: float) -> None:

@@ -75,9 +75,16 @@ def test_between_hysteresis_and_threshold_the_event_goes_on() -> None:
 
 def test_cooldown_starts_nothing_and_is_counted() -> None:
     tracker = make()
-    messages = play(tracker, [3.0, 0.0, 0.0, 4.0, 4.0, 0.0, 4.0])  # ends at NOON + 1, cool until NOON + 6
+    messages = play(tracker, [4.0, 0.0, 0.0, 3.0, 4.0, 0.0, 3.0])  # ends at NOON + 1, cool until NOON + 6
     assert [(index, event.phase) for index, event in messages] == [(0, "start"), (2, "end"), (6, "start")]
     assert tracker.counts.num_cooled == 2
+
+
+def test_what_is_stronger_than_the_last_event_does_not_wait_for_the_end_of_the_cooldown() -> None:
+    tracker = make()
+    messages = play(tracker, [3.0, 0.0, 0.0, 3.0, 3.1, 0.0, 0.0, 3.05, 0.0])
+    assert [(index, event.phase) for index, event in messages] == [(0, "start"), (2, "end"), (4, "start"), (6, "end")]
+    assert tracker.counts.num_cooled == 2, "one before and one after the stronger, whose own cooldown has begun"
 
 
 def test_endless_event_is_cut_and_becomes_the_new_normal() -> None:

@@ -175,6 +175,18 @@ def test_what_else_was_seen_joins_the_set_once_and_can_surprise() -> None:
     assert tracker.request(make_segment(2)).previous == (SAME,), "what was seen is no expectation"
 
 
+def test_the_likeliest_of_what_was_read_is_told_and_remembered() -> None:
+    tracker = make_tracker(window_segments=1)
+    run(tracker, [make_segment(0)])
+    guess = Scores("something else", 3, log(0.3), log(0.6))  # likelier, but nobody said that it was seen
+    written = Scores(SAME, 3, log(0.5), log(0.1))
+    drawn = Scores(OTHER, 4, log(0.1), log(0.2))
+    assessment = Assessment((guess, written), SAME, sampled=True, sightings=(written, drawn), joined=True)
+    assert tracker.observe(make_segment(1), assessment).caption == OTHER
+    assert tracker.observe(make_segment(2), replace(assessment, sightings=(written,))).caption == SAME
+    assert tracker.request(make_segment(3)).summary.endswith(OTHER)
+
+
 @pytest.mark.parametrize("config", [{"sightings": 0}, {"complete": False}, {"posterior": "verify"}])
 def test_nothing_is_drawn_about_what_was_seen_where_it_could_not_join(config: dict[str, object]) -> None:
     tracker = make_tracker(**config)
