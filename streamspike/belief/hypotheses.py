@@ -45,9 +45,7 @@ def likeliest_reading(assessment: Assessment, posterior: Sequence[float]) -> str
     Args:
         posterior: of each sentence that is `believed`, in order.
     """
-    beliefs = {
-        sentence_key(score.text): belief for score, belief in zip(believed(assessment), posterior, strict=True)
-    }
+    beliefs = {sentence_key(score.text): belief for score, belief in zip(believed(assessment), posterior, strict=True)}
     readings = (assessment.caption, *(score.text for score in assessment.sightings))
     return max(readings, key=lambda reading: beliefs.get(sentence_key(reading), 0.0))  # the first of equals
 
