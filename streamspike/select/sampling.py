@@ -13,7 +13,7 @@ Both published variants, as the paper (SPIKE, arXiv 2509.23433) and the authors'
 - allocated: no chance involved. Half the budget goes evenly to the segments, the rest in proportion to S, and the times
   of a segment are evenly spaced from its start.
 
-As published, and worth knowing (docs/surprise.md has what it costs):
+As published, and worth knowing (docs/frames.md has what it costs):
 
 1. Equal scores mean that every segment is as likely as the others.
 2. Draws fall on the same frame now and then; it is kept once, so there may be fewer than F frames, never more.
