@@ -191,6 +191,7 @@ class Observation:
     jensen_shannon: float
     """In [0, 1] (base 2)."""
     caption: str
+    """The likeliest reading: the engine's caption, or a sighting that is believed more."""
     summary: str
     """H_t as it was when the segment was scored."""
     motion: float
