@@ -118,7 +118,7 @@ class Recorder:
     def assess(self, request: Request) -> Assessment:
         """The answer to the first drawing; all of them are kept."""
         plan = self._plan
-        request = replace(request, hypotheses=(), complete=False, verify=plan.verify)
+        request = replace(request, hypotheses=(), complete=False, verify=plan.verify, num_sightings=0)
         if not request.window:
             return self._engine.assess(request)
         if plan.zoom:

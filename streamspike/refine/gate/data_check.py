@@ -143,7 +143,7 @@ def caption_gain(examples: Sequence[Example], belief: BeliefConfig, engine: Incr
         for segment in window:
             tracker.skip(segment)
         pair = (caption, others[len(others) // 2])
-        request = replace(tracker.request(last), hypotheses=pair, complete=False, verify=False)
+        request = replace(tracker.request(last), hypotheses=pair, complete=False, verify=False, num_sightings=0)
         gains.append(_gain(engine.assess(request), pair))
     engine.forget()
     if len(gains) < 2 * MIN_JUDGED:

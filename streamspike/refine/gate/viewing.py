@@ -81,7 +81,13 @@ def view_clips(
         # What happened, as the only hypothesis: its likelihood before and after. The prefix is there already.
         asked = [place for place, number in enumerate(numbers) if index and told[number].sentences[index]]
         extra = [
-            replace(requests[place], hypotheses=(told[numbers[place]].sentences[index],), complete=False, verify=False)
+            replace(
+                requests[place],
+                hypotheses=(told[numbers[place]].sentences[index],),
+                complete=False,
+                verify=False,
+                num_sightings=0,
+            )
             for place in asked
         ]
         scored = dict(zip(asked, map(_raised, engine.assess_batch(extra)), strict=True))
@@ -90,7 +96,7 @@ def view_clips(
             drawn = answer.scores[: len(answer.scores) - answer.joined]
             view = View(
                 observation.surprise_nats,
-                answer.caption,
+                observation.caption,
                 tuple(score.text for score in drawn),
                 tuple(score.log_prior for score in drawn),
                 sum(answer.stage_seconds.values()),

@@ -86,6 +86,8 @@ def test_a_clip_holds_every_segment_with_a_past_and_what_was_asked() -> None:
         else:
             assert segment.caption == Scores(f"number {index}", 3, -1.0, -2.0, -0.5)
     assert recordings.decode(json.loads(json.dumps(recordings.encode(clip)))) == clip
+    drawn = [request.index for request in engine.requests if request.num_sightings]
+    assert drawn == [*range(1, 10)], "once a segment: what the caption alone is scored for draws nothing"
 
 
 @pytest.mark.slow
