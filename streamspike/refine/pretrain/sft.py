@@ -44,6 +44,8 @@ DECAY_SHARE = 0.4
 """Of the time, the last: the learning rate falls straight to almost nothing. Before, it stays at its peak, which learns
 as much as a cosine or more (Hu et al. 2024, "MiniCPM"; Haegele et al. 2024, "Scaling laws ... beyond fixed training
 durations")."""
+MEAN_POWER = 1
+"""Of the number of a step, to which its weights count in the mean of the path: late ones count more."""
 HEAD_STEPS = 100
 """So long the dense head of a run with a start learns alone: it begins at random, and would spoil what sees already."""
 
@@ -70,7 +72,7 @@ class Pretraining:
     fused: bool = False
     """Whether the vision tower is compiled, which takes a C++ compiler and some seconds."""
     keep: float = 0.0
-    """In [0, 1): share of the start's weights in the model handed out, the mean of both (`Trainer.handed_out`)."""
+    """In [0, 1): share of the start's weights in the model handed out (`Trainer.handed_out`)."""
 
 
 class Trainer:
@@ -100,6 +102,9 @@ class Trainer:
         """Whether products are computed in bfloat16."""
         self.start_weights: dict[str, Tensor] = {}
         """The weights it started from, if a share of them is kept."""
+        self.mean_weights = self._copy_weights()
+        """Of all steps (polynomial-decay averaging: Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth
+        optimization"); before the first, those it begins with."""
         self.steps = 0
         self.clips = 0
         self.seconds = 0.0
@@ -140,10 +145,19 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step()
         self.steps += 1
+        self._take_into_mean()
         self.clips += len(clips)
         self.seconds += time.monotonic() - started
         means = _by_question(losses.detach().float().cpu(), batch)
         return {**means, "dense": float(dense.detach()), "rate": rate}
+
+    def _copy_weights(self) -> dict[str, Tensor]:
+        return {name: weights.clone() for name, weights in self.model.state_dict().items()}
+
+    def _take_into_mean(self) -> None:
+        share = (MEAN_POWER + 1) / (MEAN_POWER + self.steps)
+        state = self.model.state_dict()
+        torch._foreach_lerp_([*self.mean_weights.values()], [state[name] for name in self.mean_weights], share)
 
     def losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood of every target token, nats, and the merged vision tokens."""
@@ -172,6 +186,7 @@ class Trainer:
             "model": self.model.state_dict(), "head": self.head.state_dict(), "steps": self.steps, "clips": self.clips,
             "seconds": self.seconds, "settings": asdict(self.settings), "sentences": self.sentences,
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers], "start": self.start_weights,
+            "mean": self.mean_weights,
         }  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, folder / "checkpoint.new")
@@ -181,17 +196,18 @@ class Trainer:
 
     @contextmanager
     def handed_out(self) -> Iterator[None]:
-        """Within, the model has the weights that are exported: the mean of the start's and its own.
+        """Within, the model has the weights that are exported: the mean of its path, and of the start `keep`.
 
-        Weights fine-tuned from one start lie in one valley, and the mean of both ends makes fewer mistakes than either
-        (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+        Weights fine-tuned from one start lie in one valley, and a mean of them makes fewer mistakes than any of them
+        (Izmailov et al. 2018, "Averaging weights leads to wider optima"; Wortsman et al. 2022, "Robust fine-tuning of
+        zero-shot models").
         """
-        if not self.start_weights:
-            yield
-            return
-        trained = {name: weights.clone() for name, weights in self.model.state_dict().items()}
+        trained = self._copy_weights()
         self.model.load_state_dict(
-            {name: weights.lerp(self.start_weights[name], self.settings.keep) for name, weights in trained.items()}
+            {
+                name: mean.lerp(self.start_weights[name], self.settings.keep) if self.start_weights else mean
+                for name, mean in self.mean_weights.items()
+            }
         )
         try:
             yield
@@ -221,7 +237,8 @@ class Trainer:
         except ModelError as error:
             raise ModelError(f"{name} does not grow into the built-in model; start without --from: {error}") from error
         if self.settings.keep:
-            self.start_weights = {key: weights.clone() for key, weights in self.model.state_dict().items()}
+            self.start_weights = self._copy_weights()
+        self.mean_weights = self._copy_weights()
 
     def load(self, folder: Path) -> bool:
         """Continue from a checkpoint; False when there is none. Raises ModelError: it is not one to continue."""
@@ -241,6 +258,7 @@ class Trainer:
             ) from error
         self.head.load_state_dict(state["head"])
         self.start_weights = state.get("start", {})  # runs of earlier versions have none
+        self.mean_weights = state.get("mean") or self._copy_weights()
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]
