@@ -9,7 +9,8 @@ The amount x is Itti and Baldi's surprise of low-level features. On fixed camera
 Pareto law of index 1 above what is usual, u, the chance of as much is u / x, and minus its logarithm ln(x / u) is the
 surprise; less than usual surprises nobody. Unlike a rank it does not end at the logarithm of what was seen so far
 (`rarity.py`), so that the first event of an hour does not hide the second. u is the geometric mean of what the camera
-has shown, old segments fading, and of a minute of what any camera may show.
+has shown, old segments fading. Who knows a camera for a few seconds does not know what is usual there, so the surprise
+counts n / (n + 60) after n segments.
 """
 
 from __future__ import annotations
@@ -22,9 +23,6 @@ from streamspike.core import Segment
 
 LEAST_NATS = 1e-3
 """Change a place below this is no change: no camera is so quiet."""
-ANY_NATS = 1.0
-"""Usual of a camera of which nothing is known: about the geometric mean of real and simulated clips in which somebody
-moves (0.6 to 5.1); a quiet room at night has 0.01."""
 MOST_LOG = 20.0
 """The logarithm of any amount is nearer to 0 than this."""
 FADING = 2.0 ** (-1 / HALF_LIFE_SEGMENTS)
@@ -42,17 +40,18 @@ class Change:
     def nats(self, segment: Segment) -> float:
         """Surprise of how much this segment changes, never negative; it then counts for what is usual.
 
-        The first segment of an epoch has nothing to be compared with: 0.0.
+        The first segment of an epoch has nothing to be compared with, the first change of a camera nothing usual: 0.0.
         """
         amount = self._amount.score(segment)
         if segment.epoch != self._epoch:
             self._epoch = segment.epoch
             return 0.0
         log = math.log(amount + LEAST_NATS)
-        usual = (self._sum + PATIENCE_SEGMENTS * math.log(ANY_NATS)) / (self._weight + PATIENCE_SEGMENTS)
+        surprise = max(0.0, log - self._sum / self._weight) if self._weight else 0.0
+        known = self._weight / (self._weight + PATIENCE_SEGMENTS)
         self._weight = self._weight * FADING + 1.0
         self._sum = self._sum * FADING + log
-        return max(0.0, log - usual)
+        return known * surprise
 
     def export(self) -> dict[str, float]:
         """For the next start; see `restore`."""

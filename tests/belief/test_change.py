@@ -36,11 +36,22 @@ def test_it_is_the_logarithm_of_how_many_times_the_usual() -> None:
     logs = [math.log(amounts.score(segment) + LEAST_NATS) for segment in segments]
     camera = Change()
     nats = [camera.nats(segment) for segment in segments]
-    assert nats[0] == 0.0, "there is nothing to compare with"
-    for index in (1, 40, 80):
-        usual_log = sum(logs[1:index]) / (index - 1 + PATIENCE_SEGMENTS)  # ANY_NATS has logarithm 0
-        assert nats[index] == pytest.approx(max(0.0, logs[index] - usual_log), rel=1e-3, abs=1e-9)
+    assert nats[:2] == [0.0, 0.0], "there is nothing to compare with, and then nothing usual"
+    for index in (2, 40, 80):
+        count = index - 1
+        surprise = max(0.0, logs[index] - sum(logs[1:index]) / count)
+        assert nats[index] == pytest.approx(surprise * count / (count + PATIENCE_SEGMENTS), rel=1e-3, abs=1e-9)
     assert nats[80] > 1.0 > max(nats[:80])
+
+
+def test_it_counts_little_until_the_camera_is_known() -> None:
+    """The same jump among the same changes, after ten segments and after a hundred."""
+    early, late = Change(), Change()
+    for camera, count in ((early, 10), (late, 100)):
+        for segment in usual(count):
+            camera.nats(segment)
+    soon, later = early.nats(walk([120], 10)[0]), late.nats(walk([120], 100)[0])
+    assert 0.0 < soon < later / 3
 
 
 def test_less_than_usual_surprises_nobody() -> None:
