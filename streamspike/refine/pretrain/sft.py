@@ -44,8 +44,6 @@ DECAY_SHARE = 0.4
 """Of the time, the last: the learning rate falls straight to almost nothing. Before, it stays at its peak, which learns
 as much as a cosine or more (Hu et al. 2024, "MiniCPM"; Haegele et al. 2024, "Scaling laws ... beyond fixed training
 durations")."""
-MEAN_POWER = 1
-"""Of the number of a step, to which its weights count in the mean of the path: late ones count more."""
 HEAD_STEPS = 100
 """So long the dense head of a run with a start learns alone: it begins at random, and would spoil what sees already."""
 
@@ -103,8 +101,8 @@ class Trainer:
         self.start_weights: dict[str, Tensor] = {}
         """The weights it started from, if a share of them is kept."""
         self.mean_weights = self._copy_weights()
-        """Of all steps (polynomial-decay averaging: Shamir and Zhang 2013, "Stochastic gradient descent for non-smooth
-        optimization"); before the first, those it begins with."""
+        """Of the path, what follows step t counting t (polynomial-decay averaging: Shamir and Zhang 2013, "Stochastic
+        gradient descent for non-smooth optimization"); before the first step, those it begins with."""
         self.steps = 0
         self.clips = 0
         self.seconds = 0.0
@@ -155,9 +153,8 @@ class Trainer:
         return {name: weights.clone() for name, weights in self.model.state_dict().items()}
 
     def _take_into_mean(self) -> None:
-        share = (MEAN_POWER + 1) / (MEAN_POWER + self.steps)
-        state = self.model.state_dict()
-        torch._foreach_lerp_([*self.mean_weights.values()], [state[name] for name in self.mean_weights], share)
+        for name, weights in self.model.state_dict().items():
+            self.mean_weights[name].lerp_(weights, 2 / (self.steps + 1))
 
     def losses(self, clips: Sequence[Clip], batch: Batch) -> tuple[Tensor, Tensor]:
         """Negative log-likelihood of every target token, nats, and the merged vision tokens."""
@@ -196,19 +193,20 @@ class Trainer:
 
     @contextmanager
     def handed_out(self) -> Iterator[None]:
-        """Within, the model has the weights that are exported: the mean of its path, and of the start `keep`.
+        """Within, the model has the weights that are exported: with a start, its path's mean and `keep` of the start.
 
         Weights fine-tuned from one start lie in one valley, and a mean of them makes fewer mistakes than any of them
         (Izmailov et al. 2018, "Averaging weights leads to wider optima"; Wortsman et al. 2022, "Robust fine-tuning of
-        zero-shot models").
+        zero-shot models"). A path from random weights comes from elsewhere, so such a run hands out its end.
         """
+        if self.settings.start is None:
+            yield
+            return
         trained = self._copy_weights()
-        self.model.load_state_dict(
-            {
-                name: mean.lerp(self.start_weights[name], self.settings.keep) if self.start_weights else mean
-                for name, mean in self.mean_weights.items()
-            }
-        )
+        mixed = dict(self.mean_weights)
+        for name, start in self.start_weights.items():
+            mixed[name] = mixed[name].lerp(start, self.settings.keep)
+        self.model.load_state_dict(mixed)
         try:
             yield
         finally:
@@ -258,7 +256,7 @@ class Trainer:
             ) from error
         self.head.load_state_dict(state["head"])
         self.start_weights = state.get("start", {})  # runs of earlier versions have none
-        self.mean_weights = state.get("mean") or self._copy_weights()
+        self.mean_weights = state.get("mean") or self._copy_weights()  # as if it had stood there from the start
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]

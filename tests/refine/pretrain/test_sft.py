@@ -140,7 +140,7 @@ def test_a_run_trains_is_resumed_and_exports_what_the_official_class_loads(
 
     model, report = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
-    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"]
+    saved = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["model"]
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor.to(torch.bfloat16), saved[name].to(torch.bfloat16)), name
     loaded = load_model(ModelConfig(name=str(folder), device="cpu"))
@@ -191,8 +191,8 @@ def test_what_is_handed_out_keeps_a_share_of_the_start(
 def test_what_is_handed_out_is_the_mean_of_the_path_which_outlives_a_kill(
     trainer: Trainer, clips: list[Clip], sentences: list[str], tmp_path: Path
 ) -> None:
-    """Step t weighs t, so the mean of three is (1 w1 + 2 w2 + 3 w3) / 6."""
-    trainer.settings = replace(trainer.settings, minutes=1e6, peak_rate=0.3)
+    """Step t weighs t, so the mean of three is (1 w1 + 2 w2 + 3 w3) / 6. A run from nothing hands out its end."""
+    trainer.settings = replace(trainer.settings, minutes=1e6, peak_rate=0.3, start="nano")
     path = []
     for _ in range(3):
         trainer.step(clips[:1])
@@ -210,6 +210,9 @@ def test_what_is_handed_out_is_the_mean_of_the_path_which_outlives_a_kill(
             torch.testing.assert_close(resumed.model.state_dict()[name], expected, rtol=1e-3, atol=1e-4)
             moved += not torch.allclose(weights, path[-1][name], rtol=1e-4, atol=1e-6)
     assert moved > 50, "it is not where the path ends"
+    trainer.settings = replace(trainer.settings, start=None)
+    with trainer.handed_out():
+        assert all(torch.equal(weights, path[-1][name]) for name, weights in trainer.model.state_dict().items())
 
 
 def test_words_that_are_new_begin_anew_and_the_others_keep_what_they_mean(
