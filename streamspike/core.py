@@ -71,6 +71,8 @@ class Segment:
     """`frames_per_segment` of them, evenly spaced; a frame is repeated when the camera delivered fewer."""
     motion: float = 0.0
     """Mean absolute pixel difference between the frames of the segment and the frame before it, in [0, 1]."""
+    opening: Frame | None = None
+    """The first picture of the epoch that is whole; its first segment alone has it."""
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -120,7 +122,7 @@ class Request:
     previous: tuple[str, ...] = ()
     """The last hypotheses of this epoch, stale or not: what is scored when there is no time to sample."""
     opening: bool = False
-    """W_t is no past but a still of O_t's first picture: O_t is captioned without it."""
+    """W_t is no past but a still of what came first: O_t is captioned without it."""
     num_sightings: int = 0
     """Sentences to draw about what was seen, as they come: temperature 1, the whole vocabulary, repeats and all."""
 

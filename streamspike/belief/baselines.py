@@ -1,7 +1,7 @@
 """Scores of segments that need no model, by the names they have in the configuration.
 
 - `frame-difference`, `rgb-histogram`, `optical-flow` compare the newest frame of a segment with that of the one before;
-  in the first of an epoch, with its own first frame.
+  in the first of an epoch, with the first picture of the epoch.
 - `itti-baldi` sees every frame of a segment; its most surprising one counts.
 - `uniform` says the same of every segment, as uniform sampling of frames does: whoever breaks ties decides.
 - `middle` says the middle of the video, where people who film something tend to have it: its score falls on both sides.
@@ -98,7 +98,7 @@ class SegmentScore:
         """
         Args:
             every_frame: all frames of a segment are seen and the highest score counts; else only its newest is seen,
-                and its first where an epoch begins.
+                and the first picture of an epoch.
         """
         self._frame_score = frame_score
         self._every_frame = every_frame
@@ -110,8 +110,9 @@ class SegmentScore:
         if segment.epoch != self._epoch:
             self._frame_score.forget()
             self._epoch = segment.epoch
-            self._frame_score.see(frames[0].pixels)
-            frames = frames[1:]
+            if segment.opening is not None:
+                frames.insert(0, segment.opening)
+            self._frame_score.see(frames.pop(0).pixels)
         seen = frames if self._every_frame else frames[-1:]
         return max((self._frame_score.see(frame.pixels) for frame in seen), default=0.0)
 

@@ -30,7 +30,7 @@ class BeliefTracker:
     For each segment, `request` and then `observe`, or `skip` when nobody could answer. Window and memory are forgotten
     at a new epoch: nobody knows how long the camera was away. What it has shown so far is not (`experience.py`).
 
-    The first segment of an epoch has no past but its own first picture, held still: that is its window, and what is
+    The first segment of an epoch has no past but the first picture, held still: that is its window, and what is
     expected from it counts less (`opening`; ADR 17), or a fall in the first second could not surprise.
     """
 
@@ -69,7 +69,9 @@ class BeliefTracker:
         same = segment.epoch == self._epoch
         frames = _pixels(segment)
         joins = self._config.complete
-        before = () if same or not self._config.opening else ((frames[0],) * len(frames),)
+        # Whoever begins in the middle of an epoch, as after a camera was turned, has only the segment's own frames.
+        still = frames[0] if segment.opening is None else segment.opening.seen
+        before = () if same or not self._config.opening else ((still,) * len(frames),)
         # The judge of `verify` knows hypotheses alone, and beside its own still a segment is seen less well (ADR 17).
         draws = joins and same and self._config.posterior == "nll"
         return Request(

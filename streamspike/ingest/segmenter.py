@@ -4,7 +4,8 @@
     2 frames            ^ 1/4               ^ 3/4
     frames    |    |    *    |    |    |    *    |    |         * picked: the last one at or before the mark
 
-Only one undecided frame is held, so memory does not depend on the frame rate.
+The first whole frame of an epoch goes along with its first segment. Besides, only one undecided frame is held, so
+memory does not depend on the frame rate.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Segmenter:
         self._epoch = epoch
         self._slice = 0
         self._picked: list[Frame] = []
+        self._opening: Frame | None = None
         self._latest: Frame | LazyFrame | None = None
         self._latest_in_slice = False
         self._interval_seconds = DEFAULT_FRAME_SECONDS
@@ -57,6 +59,8 @@ class Segmenter:
         while frame.stream_seconds >= self._end(self._slice):
             segments.append(self._close(self._end(self._slice)))
         self._pick_before(frame)
+        if self._slice == 0 and self._opening is None and not frame.corrupt:  # what was lost would come as a surprise
+            self._opening = self._show(frame)
         if self._cues is not None:
             self._cues.watch(frame)
         if self._latest is not None:
@@ -94,11 +98,11 @@ class Segmenter:
         """Decide the marks that `frame` has passed."""
         while len(self._picked) < self._num_frames and self._mark(len(self._picked)) < frame.stream_seconds:
             # A frame of an earlier slice is staler than one of this slice that comes a little late.
-            self._pick(self._latest if self._latest_in_slice and self._latest else frame)
+            self._picked.append(self._show(self._latest if self._latest_in_slice and self._latest else frame))
 
-    def _pick(self, frame: Frame | LazyFrame) -> None:
+    def _show(self, frame: Frame | LazyFrame) -> Frame:
         rendered = render(frame)
-        self._picked.append(rendered if self._cues is None else self._cues.cue(rendered))
+        return rendered if self._cues is None else self._cues.cue(rendered)
 
     def _mark(self, number: int) -> float:
         return (self._slice + (number + 0.5) / self._num_frames) * self._seconds
@@ -107,7 +111,7 @@ class Segmenter:
         assert self._latest is not None, "time passes only with frames"
         self._stats.gap_segments += not self._latest_in_slice
         while len(self._picked) < self._num_frames:
-            self._pick(self._latest)
+            self._picked.append(self._show(self._latest))
         start_seconds = self._slice * self._seconds
         offset = self._last_utc_offset if self._utc_offset is None else self._utc_offset
         segment = Segment(
@@ -119,11 +123,13 @@ class Segmenter:
             started_at=offset + start_seconds,
             frames=tuple(self._picked),
             motion=self._measure_motion(),
+            opening=self._opening,
         )
         self._stats.segments += 1
         self._index += 1
         self._slice += 1
         self._picked = []
+        self._opening = None
         self._latest_in_slice = False
         self._utc_offset, self._last_utc_offset = None, offset
         return segment

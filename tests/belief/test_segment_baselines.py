@@ -33,6 +33,8 @@ def test_a_segment_is_compared_by_its_newest_frame_with_that_of_the_one_before(n
     compare = COMPARISONS[name]
     seen = [pictures[0][0], *(frames[-1] for frames in pictures)]
     assert scores == [compare(a, b) for a, b in pairwise(seen)], "the first with its own first frame"
+    first = segment_of(pictures[0], opening=noise(9))
+    assert make_baseline(name).score(first) == compare(noise(9), pictures[0][-1]), "or with the first of the epoch"
 
 
 def test_itti_baldi_sees_every_frame_once_and_its_most_surprising_one_counts() -> None:

@@ -72,6 +72,14 @@ def test_the_first_segment_of_an_epoch_is_expected_from_its_own_first_picture() 
     assert observations[1].surprise_nats == observations[3].surprise_nats == 0.0
 
 
+def test_the_first_picture_of_an_epoch_may_come_before_the_first_segment_s_frames() -> None:
+    segment = make_segment(0)
+    first = replace(segment.frames[0], pixels=np.full((4, 4, 3), 77, np.uint8))
+    request = make_tracker(opening=0.5).request(replace(segment, opening=first))
+    assert shown(request) == [77] and request.opening
+    assert request.observation == tuple(frame.pixels for frame in segment.frames)
+
+
 def test_what_a_picture_lets_expect_is_not_kept() -> None:
     tracker = make_tracker(mode="steady", max_age_segments=9, opening=0.5)
     requests, _ = run(tracker, [make_segment(i) for i in range(3)])

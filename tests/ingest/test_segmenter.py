@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,22 @@ def test_frames_are_the_last_at_or_before_the_centres_of_equal_parts() -> None:
     assert [picked(segment) for segment in segments] == [[0.25, 0.75], [1.25, 1.75]]
     assert [(s.start_seconds, s.end_seconds) for s in segments] == [(0.0, 1.0), (1.0, 2.0)]
     assert (stats.segments, stats.gap_segments, stats.partial_segments) == (2, 0, 0)
+
+
+def test_the_first_segment_of_an_epoch_comes_with_its_first_picture() -> None:
+    segmenter = Segmenter("door", SegmentConfig(), CameraStats())
+    for epoch in (0, 1):
+        segmenter.start_epoch(epoch)
+        frames = make_frames(n / 8 for n in range(20))
+        segments = [segment for frame in frames for segment in segmenter.push(frame)] + segmenter.flush()
+        assert [segment.opening for segment in segments] == [frames[0], None, None]
+
+
+def test_a_broken_picture_opens_no_epoch() -> None:
+    frames = [replace(frame, corrupt=frame.stream_seconds < 0.5) for frame in make_frames([0.0, 0.5, 1.0, 2.0])]
+    assert [segment.opening for segment in cut(frames)[0]] == [frames[1], None, None]
+    broken = [replace(frame, corrupt=True) for frame in make_frames([0.0, 0.5, 1.0])]
+    assert [segment.opening for segment in cut(broken)[0]] == [None, None]
 
 
 def test_a_slow_camera_repeats_frames() -> None:
@@ -127,7 +144,7 @@ def test_only_picked_frames_are_rendered_and_each_once() -> None:
     segmenter = Segmenter("door", SegmentConfig(), CameraStats())
     for number in range(31):
         segmenter.push(make_lazy(number / 10))
-    assert rendered == [0.2, 0.7, 1.2, 1.7, 2.2, 2.7]
+    assert rendered == [0.0, 0.2, 0.7, 1.2, 1.7, 2.2, 2.7], "and the first of the epoch"
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,11 +9,18 @@ import numpy as np
 from streamspike.core import Frame, Pixels, Segment
 
 
-def segment_of(pictures: Sequence[Pixels], index: int = 0, epoch: int = 0, camera_id: str = "door") -> Segment:
+def segment_of(
+    pictures: Sequence[Pixels],
+    index: int = 0,
+    epoch: int = 0,
+    camera_id: str = "door",
+    opening: Pixels | None = None,
+) -> Segment:
     """One second of a camera; the same array twice is the same frame twice."""
     frames = {id(picture): Frame(picture, index + k / 16, 100.0 + index) for k, picture in enumerate(pictures)}
     shown = tuple(frames[id(picture)] for picture in pictures)
-    return Segment(camera_id, epoch, index, float(index), index + 1.0, 100.0 + index, shown)
+    first = None if opening is None else Frame(opening, float(index), 100.0 + index)
+    return Segment(camera_id, epoch, index, float(index), index + 1.0, 100.0 + index, shown, opening=first)
 
 
 def flat(level: int, height: int = 72, width: int = 96) -> Pixels:

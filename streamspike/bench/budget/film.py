@@ -51,7 +51,8 @@ class BudgetFilm:
         times = self.times
         frames = tuple(Frame(self.frames[number], times[number], times[number]) for number in numbers)
         start, end = index * self.segment_seconds, (index + 1) * self.segment_seconds
-        return Segment(self.name, 0, index, start, end, start, frames)
+        opening = Frame(self.frames[0], 0.0, 0.0) if index == 0 else None
+        return Segment(self.name, 0, index, start, end, start, frames, opening=opening)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,16 @@ class WorldFootage(Footage):
 
 
 def paint_segment(camera_id: str, simulation: Simulation, painter: Painter, truth: Truth, num_frames: int) -> Segment:
-    """The segment that was stepped last, with `num_frames` evenly spaced frames."""
+    """The segment that was stepped last, with `num_frames` evenly spaced frames; the first with the picture before."""
     start, span = truth.start_seconds, truth.end_seconds - truth.start_seconds
     marks = [start + span * (k + 0.5) / num_frames for k in range(num_frames)]
-    frames = tuple(Frame(painter.paint(simulation.snapshot(mark)), mark, mark) for mark in marks)
-    return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames)
+
+    def picture(seconds: float) -> Frame:
+        return Frame(painter.paint(simulation.snapshot(seconds)), seconds, seconds)
+
+    opening = picture(start) if truth.index == 0 else None
+    frames = tuple(map(picture, marks))
+    return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames, opening=opening)
 
 
 @dataclass(slots=True)

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from streamspike.bench.datasets.world import NAME, PICTURES
+from streamspike.bench.datasets.world import NAME, PICTURES, paint_segment
 from streamspike.bench.footage import Footage
 from streamspike.bench.surprise.scored import ScoredClip
-from streamspike.core import Frame, Segment
+from streamspike.core import Segment
 from streamspike.measures.estimate import bootstrap
 from streamspike.measures.localisation import touches
 from streamspike.report.figures import plain
@@ -58,10 +58,7 @@ class Life(Footage):
         painter = Painter(simulation.state.scene, self.seed, self.width_px, self.height_px)
         for _ in range(NUM_SEGMENTS):
             truth = simulation.step()
-            start, span = truth.start_seconds, truth.end_seconds - truth.start_seconds
-            marks = [start + span * (k + 0.5) / num_frames for k in range(num_frames)]
-            frames = tuple(Frame(painter.paint(simulation.snapshot(mark)), mark, mark) for mark in marks)
-            yield Segment(self.name, 0, truth.index, start, truth.end_seconds, start, frames), truth
+            yield paint_segment(self.name, simulation, painter, truth, num_frames), truth
 
 
 def find_lives(count: int, seed: int, segment_seconds: float) -> list[Life]:
