@@ -44,9 +44,11 @@ class Examiner:
         branches = []
         for t in rng.choice(count - 1, size=NUM_EXPECTED, replace=False):
             # Drawn from the truth and not what came: a scripted surprise must not teach that surprises are common.
-            texts, weights = zip(*clip.alternatives[t + 1], strict=True)
+            table = clip.alternatives[t + 1]
+            texts, weights = zip(*table, strict=True)
             summary = clip.summary if rng.random() < EXPECTED_RECALL else ""
-            branches.append(Branch(int(t) + 1, prompts.PREDICT, summary, texts[_draw(weights, rng)]))
+            drawn = texts[_draw(weights, rng)]
+            branches.append(Branch(int(t) + 1, prompts.PREDICT, summary, drawn, chances=table))
         for t, truth in enumerate(clip.sentences):
             summary = clip.summary if rng.random() < OBSERVED_RECALL else ""
             rivals = () if summary else self._rivals(clip, t, rng)

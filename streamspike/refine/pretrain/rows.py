@@ -33,6 +33,9 @@ class Branch:
     weight: float = 1.0
     rivals: tuple[str, ...] = ()
     """Wrong answers to the same question, which the right one must be likelier than."""
+    chances: tuple[tuple[str, float], ...] = ()
+    """What the answer was drawn from, if that is known: then each of its words is learned as a draw among all words
+    that could have stood there, which has the same mean and varies less (Rao-Blackwell)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,10 @@ class Batch:
     rows: Tensor  # (T,) int64: the row of each target
     columns: Tensor  # (T,) int64: the token that predicts it
     targets: Tensor  # (T,) int64
+    shared: Tensor
+    """(S,) int64, ascending: the target that each share is of; each target has one at least."""
+    tokens: Tensor  # (S,) int64: what could stand in its place
+    shares: Tensor  # (S,) float32: how probably; of each target they sum to 1
     weights: Tensor  # (T,) float32
     questions: tuple[str, ...]
     """Per target, which question it answers; for reports."""
@@ -72,6 +79,8 @@ class _Text:
     weight: float
     contest: int
     """The branch it belongs to: its answer comes first, then its rivals."""
+    shares: list[dict[int, float]]
+    """What could stand in the place of each token of the answer, and how probably."""
 
     @property
     def tokens(self) -> list[int]:
@@ -116,6 +125,7 @@ class RowBuilder:
         ids[:, :prefix], positions[:, :, :prefix] = self._prefix, self._prefix_positions[:, None]
         owner[:, :prefix], visible[:, :prefix] = 0, np.arange(1, prefix + 1)
         targets: list[tuple[int, int, int, float, int]] = []
+        shares: list[tuple[int, int, float]] = []
         questions: list[str] = []
         contests: dict[tuple[int, int], list[int]] = {}
         num_answers = 0
@@ -127,6 +137,8 @@ class RowBuilder:
                 positions[:, r, span] = np.arange(start, start + len(text.tokens))
                 visible[r, span] = self._ends[text.branch.num_blocks]
                 first = span.start + len(text.suffix) - 1
+                for number, could in enumerate(text.shares, start=len(targets)):
+                    shares += [(number, token, share) for token, share in could.items()]
                 targets += [(r, first + i, token, text.weight, num_answers) for i, token in enumerate(text.answer)]
                 questions += [text.branch.question] * len(text.answer)
                 contests.setdefault((r, text.contest), []).append(num_answers)
@@ -137,9 +149,12 @@ class RowBuilder:
         most = max((len(contest) for contest in fought), default=0)
         padded = [contest + [-1] * (most - len(contest)) for contest in fought]
         r_, c_, t_, w_, a_ = zip(*targets, strict=True)
+        s_, could_, p_ = zip(*shares, strict=True)
         return Batch(
             torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(owner), torch.from_numpy(visible),
-            prefix, size, torch.tensor(r_), torch.tensor(c_), torch.tensor(t_), torch.tensor(w_, dtype=torch.float32),
+            prefix, size, torch.tensor(r_), torch.tensor(c_), torch.tensor(t_),
+            torch.tensor(s_), torch.tensor(could_), torch.tensor(p_, dtype=torch.float32),
+            torch.tensor(w_, dtype=torch.float32),
             tuple(questions), torch.from_numpy(video), torch.tensor(a_),
             torch.tensor(padded, dtype=torch.int64).reshape(len(padded), most),
         )  # fmt: skip
@@ -148,10 +163,32 @@ class RowBuilder:
         texts: list[_Text] = []
         for number, branch in enumerate(branches):
             suffix = self._encode(prompts.render_suffix(branch.summary, branch.question))
+            table = [(self._encode(text) + self._end_id, chance) for text, chance in branch.chances]
             for answer in (branch.answer, *branch.rivals):
                 weight = branch.weight if answer == branch.answer else 0.0
-                texts.append(_Text(branch, suffix, self._encode(answer) + self._end_id, weight, number))
+                ids = self._encode(answer) + self._end_id
+                shares = conditionals(ids, table if weight else [])
+                texts.append(_Text(branch, suffix, ids, weight, number, shares))
         return texts
+
+
+def conditionals(ids: Sequence[int], table: Sequence[tuple[Sequence[int], float]]) -> list[dict[int, float]]:
+    """At each place of a sentence, what could follow what stands before it, with its probability.
+
+    Args:
+        ids: the sentence, one of the table's; end token included, as everywhere here.
+        table: all sentences with their probabilities; empty: this one alone.
+    """
+    alive = list(table) or [(ids, 1.0)]
+    found = []
+    for place, token in enumerate(ids):
+        could: dict[int, float] = {}
+        for sentence, chance in alive:
+            could[sentence[place]] = could.get(sentence[place], 0.0) + chance
+        total = sum(could.values())
+        found.append({other: chance / total for other, chance in could.items()})
+        alive = [(sentence, chance) for sentence, chance in alive if sentence[place] == token]
+    return found
 
 
 def pack(lengths: Sequence[int], size: int) -> list[int]:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from streamspike.belief import prompts
 from streamspike.config import ModelConfig
@@ -175,7 +174,7 @@ class Trainer:
             hidden = layer(hidden, attention_mask=plan, position_embeddings=rotations)
         output = language.norm(hidden)
         logits = self.model.lm_head(output[batch.rows.to(device), batch.columns.to(device)])
-        return F.cross_entropy(logits.float(), batch.targets.to(device), reduction="none"), merged
+        return cross_entropies(logits.float(), batch), merged
 
     def save(self, folder: Path) -> None:
         """Checkpoint and exported model; a kill in the middle leaves the previous ones whole."""
@@ -266,6 +265,14 @@ class Trainer:
 def has_half_units() -> bool:
     """Whether this CPU multiplies in bfloat16 (AVX-512 BF16 or AMX) faster than in float32."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+
+
+def cross_entropies(logits: Tensor, batch: Batch) -> Tensor:
+    """(T,) nats of each target: the mean of -log-probability over what could stand there, from (T, words) logits."""
+    device = logits.device
+    shared, tokens, shares = (part.to(device) for part in (batch.shared, batch.tokens, batch.shares))
+    spread = -shares * torch.log_softmax(logits, dim=-1)[shared, tokens]
+    return logits.new_zeros(len(logits)).index_add(0, shared, spread)
 
 
 def lose_contests(losses: Tensor, batch: Batch) -> Tensor:

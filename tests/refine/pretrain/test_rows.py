@@ -15,8 +15,8 @@ from streamspike.engine.reference import ReferenceEngine
 from streamspike.refine.pretrain.bins import attend_bins, plan_bins
 from streamspike.refine.pretrain.clips import Clip
 from streamspike.refine.pretrain.nano import build_model, build_tokenizer, save_model
-from streamspike.refine.pretrain.rows import Branch, RowBuilder, pack
-from streamspike.refine.pretrain.sft import Trainer, lose_contests
+from streamspike.refine.pretrain.rows import Branch, RowBuilder, conditionals, pack
+from streamspike.refine.pretrain.sft import Trainer, cross_entropies, lose_contests
 
 SIDE = 4
 
@@ -158,3 +158,36 @@ def test_the_loss_of_a_branch_is_what_the_engine_says(
     yes, no = np.array(losses[len(expected) :: 2]), np.array(losses[len(expected) + 1 :: 2])
     likelihood = -np.log1p(np.exp(yes - no))  # log P(yes) over yes and no
     assert likelihood.tolist() == pytest.approx([score.log_likelihood for score in scores], abs=1e-4)
+
+
+def test_each_word_of_a_drawn_answer_is_learned_as_a_draw_among_all_that_could_stand_there(rows: RowBuilder) -> None:
+    table = (("a car stops", 0.6), ("a dog runs", 0.3), ("yes", 0.1))
+    batch = rows.build([[Branch(1, PREDICT, "", "a dog runs", chances=table), Branch(2, OBSERVE, "", "a car stops")]])
+    a, dog, runs, end, a_again, car, stops, _ = batch.targets.tolist()
+    (yes,) = set(batch.tokens.tolist()) - {a, dog, runs, end, car, stops}
+    assert a == a_again
+    logits = torch.randn(8, int(batch.tokens.max()) + 1, generator=torch.manual_seed(0))
+    nats = -torch.log_softmax(logits, dim=-1)
+    expected = [
+        0.9 * nats[0, a] + 0.1 * nats[0, yes],
+        2 / 3 * nats[1, car] + 1 / 3 * nats[1, dog],
+        nats[2, runs],
+        nats[3, end],
+        *nats[4:][torch.arange(4), batch.targets[4:]],
+    ]
+    torch.testing.assert_close(cross_entropies(logits, batch), torch.stack(expected))
+
+
+def test_what_could_follow_has_the_mean_of_what_is_drawn() -> None:
+    """The gradient is that of the sentence's own cross-entropy, on average over draws."""
+    table = [([1, 2, 0], 0.5), ([1, 3, 0], 0.2), ([1, 3, 4, 0], 0.2), ([5, 0], 0.1)]
+    nats = torch.rand(
+        4, 6, generator=torch.manual_seed(1)
+    ).tolist()  # by place: what a model that ignores the past says
+
+    def spread(ids: list[int]) -> float:
+        return sum(p * nats[k][token] for k, could in enumerate(conditionals(ids, table)) for token, p in could.items())
+
+    plain = sum(chance * sum(nats[k][token] for k, token in enumerate(ids)) for ids, chance in table)
+    assert sum(chance * spread(ids) for ids, chance in table) == pytest.approx(plain)
+    assert conditionals([5, 0], []) == [{5: 1.0}, {0: 1.0}]
