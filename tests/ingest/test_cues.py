@@ -97,7 +97,7 @@ def test_off_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(type(frame) is Frame for segment in cut("off") for frame in segment.frames)
 
 
-def test_off_renders_only_the_frames_that_are_picked() -> None:
+def test_off_renders_only_the_frames_that_are_picked_and_the_first() -> None:
     def count_rendered(cues: CuesName) -> int:
         rendered = []
 
@@ -109,7 +109,7 @@ def test_off_renders_only_the_frames_that_are_picked() -> None:
             segmenter.push(make(number))
         return len(rendered)
 
-    assert count_rendered("off") == 4
+    assert count_rendered("off") == 5, "two of each segment, and the first of the epoch"
     assert 10 <= count_rendered("boxes") <= 4 + 11
 
 
