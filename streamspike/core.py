@@ -72,7 +72,8 @@ class Segment:
     motion: float = 0.0
     """Mean absolute pixel difference between the frames of the segment and the frame before it, in [0, 1]."""
     opening: Frame | None = None
-    """The first picture of the epoch that is whole; its first segment alone has it."""
+    """The first picture of the epoch that is not corrupt: before `frames`, unless those before it are. Only the first
+    segment of an epoch has it."""
 
     def __post_init__(self) -> None:
         if not self.frames:

@@ -106,12 +106,11 @@ class SegmentScore:
 
     def score(self, segment: Segment) -> float:
         # A camera that delivers too few frames repeats them; a repetition is nothing to see.
-        frames = list({id(frame): frame for frame in segment.frames}.values())
+        shown = segment.frames if segment.opening is None else (segment.opening, *segment.frames)
+        frames = list({id(frame): frame for frame in shown}.values())
         if segment.epoch != self._epoch:
             self._frame_score.forget()
             self._epoch = segment.epoch
-            if segment.opening is not None:
-                frames.insert(0, segment.opening)
             self._frame_score.see(frames.pop(0).pixels)
         seen = frames if self._every_frame else frames[-1:]
         return max((self._frame_score.see(frame.pixels) for frame in seen), default=0.0)

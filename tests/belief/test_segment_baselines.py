@@ -48,6 +48,15 @@ def test_itti_baldi_sees_every_frame_once_and_its_most_surprising_one_counts() -
     assert baseline.score(segment_of([repeated, repeated], 3)) == once
 
 
+def test_the_first_picture_of_an_epoch_is_seen_once_when_a_slow_camera_repeats_it() -> None:
+    baseline, detectors = make_baseline("itti-baldi"), IttiBaldi()
+    pictures = [yard(), yard(4), yard(8), yard(100)]
+    expected = [detectors.see(picture) for picture in pictures]
+    scores = [baseline.score(segment_of([pictures[0]] * 2, opening=pictures[0]))]
+    scores += [baseline.score(segment_of([picture], index)) for index, picture in enumerate(pictures[1:], start=1)]
+    assert scores == expected and expected[-1] > 0.0
+
+
 @pytest.mark.parametrize("name", FRAME_BASELINES)
 def test_nothing_is_compared_across_epochs(name: ScorerName) -> None:
     baseline = make_baseline(name)

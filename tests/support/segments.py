@@ -19,7 +19,7 @@ def segment_of(
     """One second of a camera; the same array twice is the same frame twice."""
     frames = {id(picture): Frame(picture, index + k / 16, 100.0 + index) for k, picture in enumerate(pictures)}
     shown = tuple(frames[id(picture)] for picture in pictures)
-    first = None if opening is None else Frame(opening, float(index), 100.0 + index)
+    first = None if opening is None else frames.get(id(opening), Frame(opening, float(index), 100.0 + index))
     return Segment(camera_id, epoch, index, float(index), index + 1.0, 100.0 + index, shown, opening=first)
 
 

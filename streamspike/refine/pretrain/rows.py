@@ -40,7 +40,10 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of several clips: the prefix, then bins of branches, padded. Targets are gathered, not scattered."""
+    """Rows of several clips: the prefix, then bins of branches, padded.
+
+    Of T tokens, the targets, the model is asked; what each of them could be stands in S shares.
+    """
 
     ids: Tensor  # (B, L) int64
     positions: Tensor  # (3, B, L) int64
@@ -53,7 +56,6 @@ class Batch:
     bin: int
     rows: Tensor  # (T,) int64: the row of each target
     columns: Tensor  # (T,) int64: the token that predicts it
-    targets: Tensor  # (T,) int64
     shared: Tensor
     """(S,) int64, ascending: the target that each share is of; each target has one at least."""
     tokens: Tensor  # (S,) int64: what could stand in its place
@@ -124,7 +126,7 @@ class RowBuilder:
         owner, visible = np.full(shape, -1), np.zeros(shape, np.int64)
         ids[:, :prefix], positions[:, :, :prefix] = self._prefix, self._prefix_positions[:, None]
         owner[:, :prefix], visible[:, :prefix] = 0, np.arange(1, prefix + 1)
-        targets: list[tuple[int, int, int, float, int]] = []
+        targets: list[tuple[int, int, float, int]] = []
         shares: list[tuple[int, int, float]] = []
         questions: list[str] = []
         contests: dict[tuple[int, int], list[int]] = {}
@@ -139,7 +141,7 @@ class RowBuilder:
                 first = span.start + len(text.suffix) - 1
                 for number, could in enumerate(text.shares, start=len(targets)):
                     shares += [(number, token, share) for token, share in could.items()]
-                targets += [(r, first + i, token, text.weight, num_answers) for i, token in enumerate(text.answer)]
+                targets += [(r, first + i, text.weight, num_answers) for i in range(len(text.answer))]
                 questions += [text.branch.question] * len(text.answer)
                 contests.setdefault((r, text.contest), []).append(num_answers)
                 num_answers += 1
@@ -148,12 +150,12 @@ class RowBuilder:
         fought = [contest for contest in contests.values() if len(contest) > 1]
         most = max((len(contest) for contest in fought), default=0)
         padded = [contest + [-1] * (most - len(contest)) for contest in fought]
-        r_, c_, t_, w_, a_ = zip(*targets, strict=True)
-        s_, could_, p_ = zip(*shares, strict=True)
+        r_, c_, w_, a_ = zip(*targets, strict=True)
+        s_, t_, p_ = zip(*shares, strict=True)
         return Batch(
             torch.from_numpy(ids), torch.from_numpy(positions), torch.from_numpy(owner), torch.from_numpy(visible),
-            prefix, size, torch.tensor(r_), torch.tensor(c_), torch.tensor(t_),
-            torch.tensor(s_), torch.tensor(could_), torch.tensor(p_, dtype=torch.float32),
+            prefix, size, torch.tensor(r_), torch.tensor(c_),
+            torch.tensor(s_), torch.tensor(t_), torch.tensor(p_, dtype=torch.float32),
             torch.tensor(w_, dtype=torch.float32),
             tuple(questions), torch.from_numpy(video), torch.tensor(a_),
             torch.tensor(padded, dtype=torch.int64).reshape(len(padded), most),

@@ -53,7 +53,7 @@ def test_a_branch_has_the_tokens_and_positions_of_the_engine(
     assert batch.ids[0, seen].tolist() == served.token_ids[:-1].tolist()  # the end token is only ever predicted
     assert batch.positions[:, 0, seen].tolist() == served.positions[:, :-1].tolist()
     assert batch.video[0, seen].tolist() == served.is_video[:-1].tolist()
-    assert batch.targets.tolist() == answer.token_ids.tolist()
+    assert batch.tokens.tolist() == answer.token_ids.tolist() and set(batch.shares.tolist()) == {1.0}
     assert batch.columns.tolist() == list(range(whole + len(question) - 1, whole + len(question) - 1 + len(answer)))
 
 
@@ -116,7 +116,7 @@ def test_rivals_weigh_nothing_but_in_their_contest(rows: RowBuilder, nano: Loade
     assert batch.contests.tolist() == [[1, 2, 3], [4, 5, -1], [7, 8, 9], [10, 11, -1]]
     weights = {number: set(batch.weights[batch.answers == number].tolist()) for number in range(6)}
     assert weights == {0: {1.0}, 1: {1.0}, 2: {0.0}, 3: {0.0}, 4: {1.0}, 5: {0.0}}
-    losses = torch.rand(len(batch.targets), generator=torch.manual_seed(0)).double()
+    losses = torch.rand(len(batch.rows), generator=torch.manual_seed(0)).double()
     nats = [float(losses[batch.answers == number].sum()) for number in range(12)]
     expected = []
     for right, *others in ((1, 2, 3), (4, 5), (7, 8, 9), (10, 11)):
@@ -160,20 +160,22 @@ def test_the_loss_of_a_branch_is_what_the_engine_says(
     assert likelihood.tolist() == pytest.approx([score.log_likelihood for score in scores], abs=1e-4)
 
 
-def test_each_word_of_a_drawn_answer_is_learned_as_a_draw_among_all_that_could_stand_there(rows: RowBuilder) -> None:
+def test_each_word_of_a_drawn_answer_is_learned_as_a_draw_among_all_that_could_stand_there(
+    rows: RowBuilder, nano: LoadedModel
+) -> None:
     table = (("a car stops", 0.6), ("a dog runs", 0.3), ("yes", 0.1))
     batch = rows.build([[Branch(1, PREDICT, "", "a dog runs", chances=table), Branch(2, OBSERVE, "", "a car stops")]])
-    a, dog, runs, end, a_again, car, stops, _ = batch.targets.tolist()
-    (yes,) = set(batch.tokens.tolist()) - {a, dog, runs, end, car, stops}
-    assert a == a_again
-    logits = torch.randn(8, int(batch.tokens.max()) + 1, generator=torch.manual_seed(0))
+    told = [nano.layout.tokenize(text) for text in ("a dog runs", "a car stops", "yes")]
+    (a, dog, runs), (_, car, stops), (yes,) = told
+    end = nano.layout.special.end
+    logits = torch.randn(8, len(nano.tokenizer), generator=torch.manual_seed(0))
     nats = -torch.log_softmax(logits, dim=-1)
     expected = [
         0.9 * nats[0, a] + 0.1 * nats[0, yes],
         2 / 3 * nats[1, car] + 1 / 3 * nats[1, dog],
         nats[2, runs],
         nats[3, end],
-        *nats[4:][torch.arange(4), batch.targets[4:]],
+        *nats[4:][torch.arange(4), [a, car, stops, end]],
     ]
     torch.testing.assert_close(cross_entropies(logits, batch), torch.stack(expected))
 
@@ -181,9 +183,7 @@ def test_each_word_of_a_drawn_answer_is_learned_as_a_draw_among_all_that_could_s
 def test_what_could_follow_has_the_mean_of_what_is_drawn() -> None:
     """The gradient is that of the sentence's own cross-entropy, on average over draws."""
     table = [([1, 2, 0], 0.5), ([1, 3, 0], 0.2), ([1, 3, 4, 0], 0.2), ([5, 0], 0.1)]
-    nats = torch.rand(
-        4, 6, generator=torch.manual_seed(1)
-    ).tolist()  # by place: what a model that ignores the past says
+    nats = torch.rand(4, 6, generator=torch.manual_seed(1)).tolist()  # of a model that only knows the place
 
     def spread(ids: list[int]) -> float:
         return sum(p * nats[k][token] for k, could in enumerate(conditionals(ids, table)) for token, p in could.items())
