@@ -126,6 +126,7 @@ class BeliefConfig(Section):
     sightings: Annotated[
         int, Field(ge=0, le=64, description="complete, nll: drawn about what was seen, they join too")
     ] = 8
+    looks: Annotated[int, Field(ge=1, le=2, description="2: each segment is seen again, a moment later and closer")] = 2
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
     doubt: Annotated[
         float, Field(ge=0, le=0.1, description="added to each probability: nothing is held for rarer than this")
@@ -376,3 +377,7 @@ class Config(Section):
     def scorer_of(self, camera: CameraConfig) -> ScorerName:
         """The camera's own scorer, else that of all."""
         return camera.scorer or self.scorer
+
+    def looks_of(self, camera: CameraConfig) -> int:
+        """How often each of the camera's segments is looked at: for surprise alone more than once."""
+        return self.belief.looks if self.scorer_of(camera) == "surprise" else 1

@@ -33,6 +33,10 @@ class CameraState(StrEnum):
     """A file that has been played to its end; live cameras never get here."""
 
 
+MARGIN = 1 / 40
+"""Share of a picture's height above and below, and of its width left and right, that a closer look leaves out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     pixels: Pixels
@@ -52,6 +56,12 @@ class Frame:
     def seen(self) -> Pixels:
         """What the model is shown of it: its own pixels, unless cues are drawn in (see `ingest/cues.py`)."""
         return self.pixels
+
+    def closer(self) -> Frame:
+        """What the model is shown of it without MARGIN on each side; a view, nothing is copied."""
+        down, across = (round(MARGIN * length) for length in self.seen.shape[:2])
+        inner = self.seen[down : self.seen.shape[0] - down, across : self.seen.shape[1] - across]
+        return Frame(inner, self.stream_seconds, self.arrived_at, self.corrupt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,8 @@ class Segment:
     opening: Frame | None = None
     """The first picture of the epoch that is not corrupt: before `frames`, unless those before it are. Only the first
     segment of an epoch has it."""
+    again: tuple[Frame, ...] = ()
+    """For a second look: as many as `frames`, a moment later and closer (`Frame.closer`). Empty: looked at once."""
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -126,6 +138,9 @@ class Request:
     """W_t is no past but a still of what came first: O_t is captioned without it."""
     num_sightings: int = 0
     """Sentences to draw about what was seen, as they come: temperature 1, the whole vocabulary, repeats and all."""
+    again: tuple[tuple[Pixels, ...], ...] = ()
+    """The second look at the segments of W_t and at O_t, in their order; beliefs are those of both looks. Empty: there
+    is one look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ def test_a_camera_may_have_a_scorer_of_its_own() -> None:
     tree = {"cameras": [camera(), camera(id="b", scorer="surprise")], "scorer": "optical-flow"}
     config = parse_config(tree, "my.yaml")
     assert [config.scorer_of(each) for each in config.cameras] == ["optical-flow", "surprise"]
+    assert [config.looks_of(each) for each in config.cameras] == [1, 2], "who compares pixels looks once"
     assert config.model_scorers == {"surprise"}
     assert not parse_config({"cameras": [camera()], "scorer": "uniform"}, "my.yaml").model_scorers
 

@@ -154,7 +154,8 @@ def make_scorer(
     """
     name = config.scorer_of(camera)
     if name in ("surprise", "zero-shot"):
-        tracker = BeliefTracker(camera.id, config.belief, model_name, config.model.seed)
+        belief = config.belief if name == "surprise" else config.belief.model_copy(update={"looks": 1})
+        tracker = BeliefTracker(camera.id, belief, model_name, config.model.seed)
         return tracker if name == "surprise" else ZeroShotScorer(config, tracker, in_event)
     if name == "middle" and video_seconds is None:
         raise ConfigError(

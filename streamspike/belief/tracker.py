@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamspike.belief.change import Change
@@ -13,7 +13,7 @@ from streamspike.belief.hypotheses import HypothesisCache, believed, likeliest_r
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
 from streamspike.config import BeliefConfig
-from streamspike.core import Assessment, Observation, Pixels, Request, Sampling, Segment
+from streamspike.core import Assessment, Frame, Observation, Pixels, Request, Sampling, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class _Seen:
     """A segment in the window."""
 
     frames: tuple[Pixels, ...]
+    again: tuple[Pixels, ...]
     caption: str
 
 
@@ -67,18 +68,19 @@ class BeliefTracker:
         captions.
         """
         same = segment.epoch == self._epoch
-        frames = _pixels(segment)
+        frames = _pixels(segment.frames)
         joins = self._config.complete
         # Whoever begins in the middle of an epoch, as after a camera was turned, has only the segment's own frames.
-        still = frames[0] if segment.opening is None else segment.opening.seen
-        before = () if same or not self._config.opening else ((still,) * len(frames),)
+        first = segment.opening or segment.frames[0]
+        opens = not same and self._config.opening > 0
+        window = tuple(self._window) if same else (_still(first, len(frames)),) if opens else ()
         # The judge of `verify` knows hypotheses alone, and beside its own still a segment is seen less well (ADR 17).
         draws = joins and same and self._config.posterior == "nll"
         return Request(
             camera_id=self._camera_id,
             epoch=segment.epoch,
             index=segment.index,
-            window=tuple(seen.frames for seen in self._window) if same else before,
+            window=tuple(seen.frames for seen in window),
             observation=frames,
             summary=self._summary.text if same else "",
             hypotheses=self._cache.current(segment.epoch),
@@ -87,8 +89,9 @@ class BeliefTracker:
             complete=joins,
             verify=self._config.posterior == "verify",
             previous=self._cache.previous(segment.epoch),
-            opening=bool(before),
+            opening=opens,
             num_sightings=self._config.sightings if draws else 0,
+            again=tuple(seen.again for seen in (*window, _see(segment, ""))) if self._looks_twice(segment) else (),
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
@@ -122,7 +125,7 @@ class BeliefTracker:
         )
         if assessment.scores and not opens:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
-        self._remember(_Seen(_pixels(segment), caption))
+        self._remember(_see(segment, caption))
         self._experience.add(caption)
         return observation
 
@@ -130,7 +133,7 @@ class BeliefTracker:
         """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
         self._enter(segment.epoch)
         self._change_nats(segment)
-        self._remember(_Seen(_pixels(segment), caption=""))
+        self._remember(_see(segment, ""))
 
     def export(self) -> dict[str, object]:
         """What this camera has shown, for the next start."""
@@ -147,6 +150,9 @@ class BeliefTracker:
         """Weighted; a weight of 0 spares the work."""
         weight = self._config.change
         return weight * self._change.nats(segment) if weight else 0.0
+
+    def _looks_twice(self, segment: Segment) -> bool:
+        return self._config.looks > 1 and bool(segment.again)
 
     def _enter(self, epoch: int) -> None:
         if epoch == self._epoch:
@@ -167,5 +173,14 @@ def request_seed(seed: int, camera_id: str, index: int) -> int:
     return zlib.crc32(f"{seed}/{camera_id}/{index}".encode())
 
 
-def _pixels(segment: Segment) -> tuple[Pixels, ...]:
-    return tuple(frame.seen for frame in segment.frames)
+def _see(segment: Segment, caption: str) -> _Seen:
+    return _Seen(_pixels(segment.frames), _pixels(segment.again or segment.frames), caption)
+
+
+def _still(frame: Frame, num_frames: int) -> _Seen:
+    """A picture that does not move, as a segment."""
+    return _Seen((frame.seen,) * num_frames, (frame.closer().seen,) * num_frames, caption="")
+
+
+def _pixels(frames: Sequence[Frame]) -> tuple[Pixels, ...]:
+    return tuple(frame.seen for frame in frames)

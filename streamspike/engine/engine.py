@@ -42,6 +42,7 @@ from streamspike.engine.model import LoadedModel
 from streamspike.engine.opening import in_parts
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler
+from streamspike.engine.second_look import in_looks
 from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
 from streamspike.engine.turn import Turn
 from streamspike.engine.vision import FrameSize
@@ -144,7 +145,7 @@ class IncrementalEngine:
         When a step fails as a whole, as it does when memory is short, its halves are tried: what one camera can be
         answered, it is. An EngineError stands in the place of an answer that could not be given.
         """
-        return in_parts(requests, self._assess_parts)
+        return in_looks(requests, lambda looks: in_parts(looks, self._assess_parts))
 
     def _assess_parts(self, requests: Sequence[Request]) -> list[Assessment | Exception]:
         answers: dict[int, Assessment | Exception] = {}

@@ -14,7 +14,8 @@ from streamspike.core import Assessment, Request
 from streamspike.engine.adapter import Adapter
 from streamspike.engine.forward import Row, last_logits
 from streamspike.engine.model import LoadedModel
-from streamspike.engine.opening import join, split
+from streamspike.engine.opening import in_parts
+from streamspike.engine.second_look import in_looks
 from streamspike.errors import EngineError
 
 
@@ -48,7 +49,7 @@ class PlainEngine(ABC):
         """
         try:
             with torch.inference_mode():
-                answer = join([self._assess(part) for part in split(request)])
+                (answer,) = in_looks([request], lambda looks: in_parts(looks, self._assess_each))
         except RuntimeError as error:  # torch's out-of-memory errors are RuntimeErrors
             raise EngineError(
                 f"{self.name} failed at segment {request.index} of {request.camera_id}: {error}"
@@ -68,6 +69,9 @@ class PlainEngine(ABC):
 
     def check_integrity(self) -> None:  # noqa: B027  # there is nothing to assert, for any of them
         """Nothing is remembered."""
+
+    def _assess_each(self, parts: Sequence[Request]) -> list[Assessment | Exception]:
+        return [self._assess(part) for part in parts]
 
     @abstractmethod
     def _assess(self, request: Request) -> Assessment: ...

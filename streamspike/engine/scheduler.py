@@ -10,7 +10,8 @@ behind it. With C cameras, steps of at most B requests and at most S seconds, ev
 of its submission.
 
 Load is shed only while some ticket has waited longer than `busy_wait_seconds`; patient ones do not count:
-- `reuse`: requests of the step without priority that would sample score the last hypotheses of their camera instead.
+- `reuse`: requests of the step without priority that would sample score the last hypotheses of their camera instead,
+  and none of them looks twice.
   All of them, not as few as needed: a step takes as long as its longest answer.
 - `skip`: tickets that have waited longer than `max_wait_seconds` are given up, with or without priority.
 The order says what is tried first: as `[reuse, skip]` each begins at its own limit; as `[skip, reuse]` reuse begins
@@ -139,9 +140,11 @@ class Scheduler:
 
 
 def _cheaper(ticket: Ticket) -> Request:
-    """The request with the last hypotheses instead of new ones, and nothing drawn; itself if it has priority, has some,
-    or had none."""
+    """The request with one look, and with the last hypotheses instead of new ones and nothing drawn; itself if it has
+    priority, or costs no less that way."""
     request = ticket.request
-    if ticket.priority or request.hypotheses or not request.previous:
+    if ticket.priority:
         return request
-    return dataclasses.replace(request, hypotheses=request.previous, num_sightings=0)
+    if not request.hypotheses and request.previous:
+        return dataclasses.replace(request, hypotheses=request.previous, num_sightings=0, again=())
+    return dataclasses.replace(request, again=()) if request.again else request

@@ -37,6 +37,7 @@ class CameraReader:
         opener: connects, blocking, and raises SourceError when it cannot. Called in the reading thread, once per epoch.
         is_live: whether a source that cannot be opened is tried again; once it is open, its own word counts.
         channel: live sources drop the oldest segment of a full one and count it; all others wait.
+        looks: at each segment; see `Segmenter`.
         ring: is told of epochs and sampled frames here; the source fills in the packets.
         report: called on the loop with connecting, watching, offline or finished, and the reason.
         random: spreads the reconnects of many cameras.
@@ -50,6 +51,7 @@ class CameraReader:
         is_live: bool,
         ingest: IngestConfig,
         segment: SegmentConfig,
+        looks: int,
         channel: Channel[Segment],
         ring: Ring,
         stats: CameraStats,
@@ -67,7 +69,7 @@ class CameraReader:
         self._clock = clock
         self._random = random
         self._report = report
-        self._segmenter = Segmenter(camera.id, segment, stats)
+        self._segmenter = Segmenter(camera.id, segment, stats, looks)
         self._between: list[Frame] = []  # of the segment that is open, for clips
         self._stop = threading.Event()
         self._state = CameraState.CONNECTING

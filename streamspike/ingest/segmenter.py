@@ -3,12 +3,15 @@
     slice k   [k * seconds ........................ (k + 1) * seconds)
     2 frames            ^ 1/4               ^ 3/4
     frames    |    |    *    |    |    |    *    |    |         * picked: the last one at or before the mark
+                          *                   *            for a second look: an eighth of their distance later
 
 The first whole frame of an epoch goes along with its first segment. Besides, only one undecided frame is held, so
 memory does not depend on the frame rate.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -26,13 +29,24 @@ DEFAULT_FRAME_SECONDS = 0.04
 """How long the only frame of an epoch is taken to last."""
 
 
+def mark(frame: int, num_frames: int, look: int = 0) -> float:
+    """When a frame of a segment is picked, as a share of its length; for a second look an eighth of their distance
+    later."""
+    return (frame + 0.5 + look / 8) / num_frames
+
+
 class Segmenter:
     """One camera's segments. Not thread-safe; belongs to the reading thread."""
 
-    def __init__(self, camera_id: str, config: SegmentConfig, stats: CameraStats) -> None:
+    def __init__(self, camera_id: str, config: SegmentConfig, stats: CameraStats, looks: int = 1) -> None:
+        """
+        Args:
+            looks: 2 to pick frames for a second look, too (`Segment.again`).
+        """
         self._camera_id = camera_id
         self._seconds = config.seconds
         self._num_frames = config.frames
+        self._looks = looks
         self._stats = stats
         self._cues = Cues(config.cues) if config.cues != "off" else None
         self._index = 0
@@ -96,7 +110,7 @@ class Segmenter:
 
     def _pick_before(self, frame: Frame | LazyFrame) -> None:
         """Decide the marks that `frame` has passed."""
-        while len(self._picked) < self._num_frames and self._mark(len(self._picked)) < frame.stream_seconds:
+        while len(self._picked) < self._num_marks and self._mark(len(self._picked)) < frame.stream_seconds:
             # A frame of an earlier slice is staler than one of this slice that comes a little late.
             self._picked.append(self._show(self._latest if self._latest_in_slice and self._latest else frame))
 
@@ -104,14 +118,21 @@ class Segmenter:
         rendered = render(frame)
         return rendered if self._cues is None else self._cues.cue(rendered)
 
+    @property
+    def _num_marks(self) -> int:
+        return self._num_frames * self._looks
+
     def _mark(self, number: int) -> float:
-        return (self._slice + (number + 0.5) / self._num_frames) * self._seconds
+        frame, look = divmod(number, self._looks)
+        return (self._slice + mark(frame, self._num_frames, look)) * self._seconds
 
     def _close(self, end_seconds: float) -> Segment:
         assert self._latest is not None, "time passes only with frames"
         self._stats.gap_segments += not self._latest_in_slice
-        while len(self._picked) < self._num_frames:
+        while len(self._picked) < self._num_marks:
             self._picked.append(self._show(self._latest))
+        frames = tuple(self._picked[:: self._looks])
+        again = tuple(frame.closer() for frame in self._picked[1::2]) if self._looks > 1 else ()
         start_seconds = self._slice * self._seconds
         offset = self._last_utc_offset if self._utc_offset is None else self._utc_offset
         segment = Segment(
@@ -121,9 +142,10 @@ class Segmenter:
             start_seconds=start_seconds,
             end_seconds=end_seconds,
             started_at=offset + start_seconds,
-            frames=tuple(self._picked),
-            motion=self._measure_motion(),
+            frames=frames,
+            motion=self._measure_motion(frames),
             opening=self._opening,
+            again=again,
         )
         self._stats.segments += 1
         self._index += 1
@@ -134,11 +156,11 @@ class Segmenter:
         self._utc_offset, self._last_utc_offset = None, offset
         return segment
 
-    def _measure_motion(self) -> float:
+    def _measure_motion(self, frames: Sequence[Frame]) -> float:
         """Mean difference from picked frame to picked frame, from the last one of the slice before; no repeats."""
         differences = []
         previous: Frame | None = None
-        for frame in self._picked:
+        for frame in frames:
             if frame is previous:
                 continue
             previous = frame

@@ -190,7 +190,9 @@ ENGINE = (
 )
 """Of `stats.EngineStats`."""
 MEMORY = (
-    Family("num_streams", "engine_streams", "Cameras the engine remembers."),
+    Family(
+        "num_streams", "engine_streams", "Streams the engine remembers: two of each camera that is looked at twice."
+    ),
     Family("cache_bytes", "engine_cache_bytes", "Keys and values of all cameras."),
     Family("feature_bytes", "engine_feature_bytes", "Features of the frames in all windows."),
     Family(

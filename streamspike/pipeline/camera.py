@@ -94,6 +94,7 @@ class CameraPipeline:
             is_live=opener.is_live,
             ingest=config.ingest,
             segment=config.segment,
+            looks=config.looks_of(camera),
             channel=self._channel,
             ring=ring,
             stats=self.stats,

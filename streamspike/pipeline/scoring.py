@@ -63,7 +63,7 @@ class VideoScorer:
             lambda: self._events.event is not None,
             self._measure_seconds() if needs_end else None,
         )
-        segmenter = Segmenter(self._camera.id, self._config.segment, self.stats)
+        segmenter = Segmenter(self._camera.id, self._config.segment, self.stats, self._config.looks_of(self._camera))
         segmenter.start_epoch(0)
         with self._open(self.stats) as source:
             for segment in self._cut(source, segmenter):

@@ -72,6 +72,31 @@ def test_the_first_segment_of_an_epoch_is_expected_from_its_own_first_picture() 
     assert observations[1].surprise_nats == observations[3].surprise_nats == 0.0
 
 
+def looked_at_twice(index: int, epoch: int = 0) -> Segment:
+    segment = make_segment(index, epoch)
+    return replace(segment, again=tuple(replace(frame, pixels=frame.pixels + 100) for frame in segment.frames))
+
+
+def test_the_second_look_has_a_window_of_its_own() -> None:
+    tracker = make_tracker(window_segments=2, opening=0.5)
+    segments = [*map(looked_at_twice, range(4)), looked_at_twice(4, epoch=1)]
+    requests, _ = run(tracker, segments)
+    assert [shown(request) for request in requests] == [[0], [0], [0, 1], [1, 2], [4]]
+    again = [[int(frames[0][0, 0, 0]) for frames in request.again] for request in requests]
+    # What came first is held still, seen closer: in pictures of 4 px nothing is left out.
+    assert again == [[0, 100], [100, 101], [100, 101, 102], [101, 102, 103], [4, 104]]
+    assert requests[2].again[1] is not segments[1].again and requests[2].again[1][0] is segments[1].again[0].pixels
+
+
+def test_what_is_seen_once_or_is_to_be_has_no_second_look() -> None:
+    assert make_tracker().request(make_segment(0)).again == ()
+    assert make_tracker(looks=1).request(looked_at_twice(0)).again == ()
+    tracker = make_tracker()
+    tracker.skip(make_segment(0))
+    request = tracker.request(looked_at_twice(1))
+    assert [len(frames) for frames in request.again] == [2, 2], "what was seen once before is the same for both looks"
+
+
 def test_the_first_picture_of_an_epoch_may_come_before_the_first_segment_s_frames() -> None:
     segment = make_segment(0)
     first = replace(segment.frames[0], pixels=np.full((4, 4, 3), 77, np.uint8))

@@ -139,6 +139,18 @@ def test_a_busy_engine_scores_the_last_hypotheses_instead_of_sampling() -> None:
     assert replace(changed, hypotheses=()) == make_request("samples"), "nothing is drawn, and nothing else is changed"
 
 
+def test_a_busy_engine_looks_once() -> None:
+    scheduler, stats = make_scheduler(max_batch=8)
+    look = make_request("a").observation
+    for name, options in (("samples", {}), ("cached", {"hypotheses": LAST}), ("new", {"previous": ()})):
+        scheduler.submit(replace(make_request(name, **options), again=(look,)), 0, 0.0)
+    scheduler.submit(replace(make_request("event"), again=(look,)), 1, 0.0)
+    step = scheduler.next_step(1.25)
+    asked = {request.camera_id: (request.hypotheses, request.again) for request in step.requests}
+    assert asked == {"samples": (LAST, ()), "cached": (LAST, ()), "new": ((), ()), "event": ((), (look,))}
+    assert stats.shed_requests == Counter(reuse=3)
+
+
 def test_as_long_as_nobody_waits_too_long_everybody_may_sample() -> None:
     scheduler, stats = make_scheduler(max_batch=8)
     scheduler.submit(make_request("a"), 0, 0.0)

@@ -125,6 +125,7 @@ def make_rig(
         is_live=is_live,
         ingest=ingest,
         segment=SegmentConfig(seconds=seconds, frames=frames, max_queued=max_queued),
+        looks=1,
         channel=channel,
         ring=ring,
         stats=stats,

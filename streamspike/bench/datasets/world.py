@@ -12,6 +12,7 @@ import numpy as np
 from streamspike.bench.footage import Footage
 from streamspike.core import Frame, Segment
 from streamspike.errors import DatasetError
+from streamspike.ingest.segmenter import mark
 from streamspike.measures.interval import Interval
 from streamspike.world.painter import Painter
 from streamspike.world.scene import SCENES, build_scene
@@ -50,26 +51,31 @@ class WorldFootage(Footage):
         simulation = self.simulate()
         return tuple(simulation.step() for _ in range(NUM_SEGMENTS))
 
-    def play(self, num_frames: int) -> Iterator[tuple[Segment, Truth]]:
-        """Each segment with `num_frames` evenly spaced frames, and its truth; the same on every machine."""
+    def play(self, num_frames: int, looks: int = 1) -> Iterator[tuple[Segment, Truth]]:
+        """Each segment with `num_frames` even frames for each look, and its truth; the same on every machine."""
         simulation = self.simulate()
         painter = Painter(simulation.state.scene, self.seed, self.width_px, self.height_px)
         for _ in range(NUM_SEGMENTS):
             truth = simulation.step()
-            yield paint_segment(self.name, simulation, painter, truth, num_frames), truth
+            yield paint_segment(self.name, simulation, painter, truth, num_frames, looks), truth
 
 
-def paint_segment(camera_id: str, simulation: Simulation, painter: Painter, truth: Truth, num_frames: int) -> Segment:
-    """The segment that was stepped last, with `num_frames` evenly spaced frames; the first with the picture before."""
+def paint_segment(
+    camera_id: str, simulation: Simulation, painter: Painter, truth: Truth, num_frames: int, looks: int = 1
+) -> Segment:
+    """The segment that was stepped last, with `num_frames` evenly spaced frames for each look; the first with the
+    picture before."""
     start, span = truth.start_seconds, truth.end_seconds - truth.start_seconds
-    marks = [start + span * (k + 0.5) / num_frames for k in range(num_frames)]
 
     def picture(seconds: float) -> Frame:
         return Frame(painter.paint(simulation.snapshot(seconds)), seconds, seconds)
 
     opening = picture(start) if truth.index == 0 else None
-    frames = tuple(map(picture, marks))
-    return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames, opening=opening)
+    frames, *more = (
+        tuple(picture(start + span * mark(k, num_frames, look)) for k in range(num_frames)) for look in range(looks)
+    )
+    again = tuple(frame.closer() for look in more for frame in look)
+    return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames, opening=opening, again=again)
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ PAPER: Mapping[str, Any] = {
     "temperature_spread": 0.1,
     "top_p": 0.9,
     "top_p_spread": 0.05,
+    "looks": 1,
     "tau": 1.0,
     "doubt": 0.0,
     "experience": 0.0,

@@ -52,13 +52,13 @@ class Life(Footage):
         scene = build_scene(self.scene, self.seed, self.width_px / self.height_px)
         return Simulation(scene, self.seed, self.segment_seconds, script={})
 
-    def play(self, num_frames: int) -> Iterator[tuple[Segment, Truth]]:
+    def play(self, num_frames: int, looks: int = 1) -> Iterator[tuple[Segment, Truth]]:
         """See `scoring.Painted`."""
         simulation = self.simulate()
         painter = Painter(simulation.state.scene, self.seed, self.width_px, self.height_px)
         for _ in range(NUM_SEGMENTS):
             truth = simulation.step()
-            yield paint_segment(self.name, simulation, painter, truth, num_frames), truth
+            yield paint_segment(self.name, simulation, painter, truth, num_frames, looks), truth
 
 
 def find_lives(count: int, seed: int, segment_seconds: float) -> list[Life]:

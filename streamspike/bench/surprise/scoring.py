@@ -38,8 +38,8 @@ _NOTHING = Frame(np.zeros((1, 1, 3), np.uint8), 0.0, 0.0)
 class Painted(Protocol):
     """Footage of a simulated camera, whose frames no encoder has touched."""
 
-    def play(self, num_frames: int) -> Iterator[tuple[Segment, Truth]]:
-        """Each segment with so many frames, and what is true of it."""
+    def play(self, num_frames: int, looks: int = 1) -> Iterator[tuple[Segment, Truth]]:
+        """Each segment with so many frames for each look, and what is true of it."""
         ...
 
 
@@ -88,10 +88,10 @@ def play(footage: Footage, config: Config) -> Iterator[Segment]:
         SourceError: the video cannot be read.
     """
     if isinstance(footage, Painted):
-        yield from (segment for segment, _ in footage.play(config.segment.frames))
+        yield from (segment for segment, _ in footage.play(config.segment.frames, config.belief.looks))
         return
     name = camera_id(footage)
-    segmenter = Segmenter(name, config.segment, CameraStats())
+    segmenter = Segmenter(name, config.segment, CameraStats(), config.belief.looks)
     if isinstance(footage, Composed):
         frames = footage.frames(config.ingest)
     else:

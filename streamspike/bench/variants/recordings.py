@@ -165,7 +165,7 @@ class Recorder:
 def record_clip(config: Config, engine: Engine, plan: Plan, clip: int) -> ClipRecord:
     """Simulate a clip and ask about each of its segments."""
     # The tracker only makes the questions; what it would make of the answers is not recorded.
-    belief = config.belief.model_copy(update={"posterior": "nll", "opening": 0.0, **plan.belief})
+    belief = config.belief.model_copy(update={"posterior": "nll", "opening": 0.0, "looks": 1, **plan.belief})
     segment = config.segment.model_copy(update={"frames": plan.frames} if plan.frames else {})
     recorder = Recorder(engine, plan)
     tracker = BeliefTracker(f"clip-{clip}", belief, engine.name, config.model.seed)
