@@ -227,10 +227,11 @@ def _serve(settings: Config, loaded: LoadedModel, counts: list[int], seconds: fl
     length = max(FILM_SEGMENTS, belief.window_segments + belief.window_growth_segments + 2)
     runs = []
     with show_progress("serving cameras", float(len(counts)), "runs") as progress:
-        films = [shoot_film(settings.segment, length, seed) for seed in range(NUM_SCENES)]
+        films = [shoot_film(settings.segment, length, seed, looks=belief.looks) for seed in range(NUM_SCENES)]
 
         def make_engine(num_cameras: int) -> IncrementalEngine:
-            return IncrementalEngine(loaded, settings.segment.seconds, settings.engine, max_streams=num_cameras)
+            streams = num_cameras * belief.looks
+            return IncrementalEngine(loaded, settings.segment.seconds, settings.engine, max_streams=streams)
 
         for run in measure_cameras(settings, make_engine, films, counts, seconds, time):
             runs.append(run)
@@ -251,4 +252,5 @@ def _soak(settings: Config, loaded: LoadedModel, segments: int, seed: int) -> di
     from streamspike.progress import show_progress
 
     with show_progress("soaking", float(segments), "segments") as progress:
-        return measure_soak(settings, loaded, shoot_film(settings.segment, FILM_SEGMENTS, seed), segments, progress)
+        film = shoot_film(settings.segment, FILM_SEGMENTS, seed, looks=settings.belief.looks)
+        return measure_soak(settings, loaded, film, segments, progress)
