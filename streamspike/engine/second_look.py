@@ -89,7 +89,8 @@ def unite(
     joined = sorted(distinct([*drawn, *written])[len(drawn) :], key=lambda text: -pooled[text].log_posterior)
     others = joined[1:] if request.num_sightings else []
     sightings = [score.text for answer in (one, other) for score in answer.sightings]
-    captions = [text for text in (one.caption, other.caption) if text in pooled]
+    # That of a first segment was written without the still, after which all is scored (`opening.py`).
+    captions = [text for text in (one.caption, other.caption) if text in pooled and not request.opening]
     seconds: Counter[str] = Counter()
     for answer in answers:
         seconds.update(answer.stage_seconds)

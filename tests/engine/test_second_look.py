@@ -131,6 +131,27 @@ def test_the_second_look_fills_up_the_hypotheses_and_a_caption_that_found_no_pla
     assert [score.text for score in closed.scores] == ["g", "h", "i"]
 
 
+def test_the_caption_of_a_first_segment_is_the_first_look_s(tiny: LoadedModel, make_engine: MakeEngine) -> None:
+    one, other = films(1)
+    request = replace(
+        ask(one, 0, hypotheses=(), complete=True, summary=""),
+        window=((one[0][0],) * 2,),
+        again=((other[0][0],) * 2, other[0]),
+        opening=True,
+    )
+    answer, reference = make_engine(tiny).assess(request), ReferenceEngine(tiny)
+    assert_same(answer, reference.assess(request))
+    assert answer.caption == reference.assess(replace(request, window=(), again=(), opening=False)).caption
+    # Whatever is scored as likelier after the still, which the caption knew nothing of.
+    answers: list[Assessment | Exception] = [
+        Assessment((_score("a", -1, -5), _score("b", -1, -1)), "a", sampled=True),
+        Assessment((_score("a", -1, -5), _score("b", -1, -1)), "b", sampled=True),
+    ]
+    given = iter((answers, []))
+    (pooled,) = in_looks([request], lambda looks: next(given))
+    assert isinstance(pooled, Assessment) and pooled.caption == "a"
+
+
 def test_frames_of_both_looks_are_encoded_once(
     tiny: LoadedModel, make_engine: MakeEngine, forwards: dict[str, list[int]]
 ) -> None:
