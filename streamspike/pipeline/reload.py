@@ -104,9 +104,10 @@ def plan_reload(before: Config, after: Config, model_scorers: Collection[ScorerN
     )
 
 
-def _reads(camera: CameraConfig, config: Config) -> CameraConfig:
-    """All of a camera that cannot change while it is read."""
-    return camera.model_copy(update={"alerts_per_day": None, "scorer": config.scorer_of(camera)})
+def _reads(camera: CameraConfig, config: Config) -> tuple[CameraConfig, int]:
+    """All of a camera that cannot change while it is read, and how often its segments are looked at."""
+    read = camera.model_copy(update={"alerts_per_day": None, "scorer": config.scorer_of(camera)})
+    return read, config.looks_of(camera)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,12 @@ def test_a_scorer_may_change_to_one_the_process_can_serve() -> None:
     assert [each.id for each in back.replaced] == ["b"] and not back.refused
 
 
+def test_frames_for_a_second_look_are_read_from_the_source() -> None:
+    cameras = camera("a"), camera("b", scorer="optical-flow")
+    made = plan(config_of(*cameras), config_of(*cameras, belief={"looks": 1}))
+    assert [each.id for each in made.replaced] == ["a"] and [each.id for each in made.retuned] == ["b"]
+
+
 def test_a_scorer_that_needs_a_model_nobody_loaded_is_refused() -> None:
     before = config_of(camera("a"), scorer="frame-difference")
     after = config_of(camera("a"), camera("b"), scorer="surprise")
