@@ -132,7 +132,7 @@ class Segmenter:
         while len(self._picked) < self._num_marks:
             self._picked.append(self._show(self._latest))
         frames = tuple(self._picked[:: self._looks])
-        again = tuple(frame.closer() for frame in self._picked[1::2]) if self._looks > 1 else ()
+        again = tuple(frame.closer() for frame in self._picked[1 :: self._looks]) if self._looks > 1 else ()
         start_seconds = self._slice * self._seconds
         offset = self._last_utc_offset if self._utc_offset is None else self._utc_offset
         segment = Segment(
