@@ -126,7 +126,9 @@ class BeliefConfig(Section):
     sightings: Annotated[
         int, Field(ge=0, le=64, description="complete, nll: drawn about what was seen, they join too")
     ] = 8
-    looks: Annotated[int, Field(ge=1, le=2, description="2: each segment is seen again, a moment later and closer")] = 2
+    looks: Annotated[
+        int, Field(ge=1, le=4, description="at each segment; after the first: later and closer, closer, later")
+    ] = 2
     tau: Annotated[float, Field(gt=0, le=100, description="softmax temperature of beliefs")] = 1.0
     doubt: Annotated[
         float, Field(ge=0, le=0.1, description="added to each probability: nothing is held for rarer than this")

@@ -64,6 +64,18 @@ class Frame:
         return Frame(inner, self.stream_seconds, self.arrived_at, self.corrupt)
 
 
+def further_looks(frames: Sequence[Frame], later: Sequence[Frame], num_looks: int) -> tuple[tuple[Frame, ...], ...]:
+    """What looks after the first are shown of a segment, what differs most from it first.
+
+    Args:
+        frames: what the first look is shown.
+        later: taken a moment after them.
+        num_looks: with the first; at most four.
+    """
+    closer, later_and_closer = (tuple(frame.closer() for frame in each) for each in (frames, later))
+    return (later_and_closer, closer, tuple(later))[: num_looks - 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A fixed slice of stream time, the unit of scoring."""
@@ -84,8 +96,8 @@ class Segment:
     opening: Frame | None = None
     """The first picture of the epoch that is not corrupt: before `frames`, unless those before it are. Only the first
     segment of an epoch has it."""
-    again: tuple[Frame, ...] = ()
-    """For a second look: as many as `frames`, a moment later and closer (`Frame.closer`). Empty: looked at once."""
+    again: tuple[tuple[Frame, ...], ...] = ()
+    """Further looks, each of as many as `frames` (`further_looks`). Empty: looked at once."""
 
     def __post_init__(self) -> None:
         if not self.frames:
@@ -138,9 +150,9 @@ class Request:
     """W_t is no past but a still of what came first: O_t is captioned without it."""
     num_sightings: int = 0
     """Sentences to draw about what was seen, as they come: temperature 1, the whole vocabulary, repeats and all."""
-    again: tuple[tuple[Pixels, ...], ...] = ()
-    """The second look at the segments of W_t and at O_t, in their order; beliefs are those of both looks. Empty: there
-    is one look."""
+    again: tuple[tuple[tuple[Pixels, ...], ...], ...] = ()
+    """Further looks, each at the segments of W_t and at O_t in their order; beliefs are those of all looks. Empty:
+    there is one look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from streamspike.belief.hypotheses import HypothesisCache, believed, likeliest_r
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
 from streamspike.config import BeliefConfig
-from streamspike.core import Assessment, Frame, Observation, Pixels, Request, Sampling, Segment
+from streamspike.core import Assessment, Frame, Observation, Pixels, Request, Sampling, Segment, further_looks
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A segment in the window."""
 
-    frames: tuple[Pixels, ...]
-    again: tuple[Pixels, ...]
+    looks: tuple[tuple[Pixels, ...], ...]
+    """What each is shown of it, as many as are configured."""
     caption: str
 
 
@@ -68,20 +68,20 @@ class BeliefTracker:
         captions.
         """
         same = segment.epoch == self._epoch
-        frames = _pixels(segment.frames)
         joins = self._config.complete
         # Whoever begins in the middle of an epoch, as after a camera was turned, has only the segment's own frames.
         first = segment.opening or segment.frames[0]
         opens = not same and self._config.opening > 0
-        window = tuple(self._window) if same else (_still(first, len(frames)),) if opens else ()
+        window = tuple(self._window) if same else (self._still(first, len(segment.frames)),) if opens else ()
         # The judge of `verify` knows hypotheses alone, and beside its own still a segment is seen less well (ADR 17).
         draws = joins and same and self._config.posterior == "nll"
+        (*past, now), *again = zip(*(seen.looks for seen in (*window, self._see(segment, ""))), strict=True)
         return Request(
             camera_id=self._camera_id,
             epoch=segment.epoch,
             index=segment.index,
-            window=tuple(seen.frames for seen in window),
-            observation=frames,
+            window=tuple(past),
+            observation=now,
             summary=self._summary.text if same else "",
             hypotheses=self._cache.current(segment.epoch),
             sampling=self._sampling,
@@ -91,7 +91,7 @@ class BeliefTracker:
             previous=self._cache.previous(segment.epoch),
             opening=opens,
             num_sightings=self._config.sightings if draws else 0,
-            again=tuple(seen.again for seen in (*window, _see(segment, ""))) if self._looks_twice(segment) else (),
+            again=tuple(again) if segment.again else (),
         )
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
@@ -125,7 +125,7 @@ class BeliefTracker:
         )
         if assessment.scores and not opens:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
-        self._remember(_see(segment, caption))
+        self._remember(self._see(segment, caption))
         self._experience.add(caption)
         return observation
 
@@ -133,7 +133,7 @@ class BeliefTracker:
         """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
         self._enter(segment.epoch)
         self._change_nats(segment)
-        self._remember(_see(segment, ""))
+        self._remember(self._see(segment, ""))
 
     def export(self) -> dict[str, object]:
         """What this camera has shown, for the next start."""
@@ -151,8 +151,18 @@ class BeliefTracker:
         weight = self._config.change
         return weight * self._change.nats(segment) if weight else 0.0
 
-    def _looks_twice(self, segment: Segment) -> bool:
-        return self._config.looks > 1 and bool(segment.again)
+    def _see(self, segment: Segment, caption: str) -> _Seen:
+        """Every look is shown the same of a segment that has nothing for further ones."""
+        again = segment.again or (segment.frames,) * (self._config.looks - 1)
+        return self._seen((segment.frames, *again), caption)
+
+    def _still(self, frame: Frame, num_frames: int) -> _Seen:
+        """A picture that does not move, as a segment."""
+        frames = (frame,) * num_frames
+        return self._seen((frames, *further_looks(frames, frames, self._config.looks)), caption="")
+
+    def _seen(self, looks: Sequence[Sequence[Frame]], caption: str) -> _Seen:
+        return _Seen(tuple(tuple(frame.seen for frame in look) for look in looks[: self._config.looks]), caption)
 
     def _enter(self, epoch: int) -> None:
         if epoch == self._epoch:
@@ -171,16 +181,3 @@ class BeliefTracker:
 def request_seed(seed: int, camera_id: str, index: int) -> int:
     """A seed for one segment of one camera, in [0, 2**32): the same in every process, unlike `hash`."""
     return zlib.crc32(f"{seed}/{camera_id}/{index}".encode())
-
-
-def _see(segment: Segment, caption: str) -> _Seen:
-    return _Seen(_pixels(segment.frames), _pixels(segment.again or segment.frames), caption)
-
-
-def _still(frame: Frame, num_frames: int) -> _Seen:
-    """A picture that does not move, as a segment."""
-    return _Seen((frame.seen,) * num_frames, (frame.closer().seen,) * num_frames, caption="")
-
-
-def _pixels(frames: Sequence[Frame]) -> tuple[Pixels, ...]:
-    return tuple(frame.seen for frame in frames)

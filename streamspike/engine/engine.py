@@ -38,11 +38,11 @@ from streamspike.engine.forward import encode_segments
 from streamspike.engine.inquiry import Inquiry
 from streamspike.engine.layout import block_seconds
 from streamspike.engine.ledger import Ledger
+from streamspike.engine.looks import in_looks
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.opening import in_parts
 from streamspike.engine.runner import PackedRow, choices, compute, log_probabilities
 from streamspike.engine.sampler import DeviceSampler
-from streamspike.engine.second_look import in_looks
 from streamspike.engine.stream import Frames, Geometry, Stream, drift_nats
 from streamspike.engine.turn import Turn
 from streamspike.engine.vision import FrameSize

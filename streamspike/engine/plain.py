@@ -13,9 +13,9 @@ from streamspike.belief.prompts import NO, YES, parse_sentence
 from streamspike.core import Assessment, Request
 from streamspike.engine.adapter import Adapter
 from streamspike.engine.forward import Row, last_logits
+from streamspike.engine.looks import in_looks
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.opening import in_parts
-from streamspike.engine.second_look import in_looks
 from streamspike.errors import EngineError
 
 

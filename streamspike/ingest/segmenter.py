@@ -3,7 +3,7 @@
     slice k   [k * seconds ........................ (k + 1) * seconds)
     2 frames            ^ 1/4               ^ 3/4
     frames    |    |    *    |    |    |    *    |    |         * picked: the last one at or before the mark
-                          *                   *            for a second look: an eighth of their distance later
+                          *                   *            for further looks: an eighth of their distance later
 
 The first whole frame of an epoch goes along with its first segment. Besides, only one undecided frame is held, so
 memory does not depend on the frame rate.
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamspike.config import SegmentConfig
-from streamspike.core import Frame, Segment
+from streamspike.core import Frame, Segment, further_looks
 from streamspike.ingest.cues import Cues
 from streamspike.ingest.frames import LazyFrame, render
 from streamspike.stats import CameraStats
@@ -29,10 +29,10 @@ DEFAULT_FRAME_SECONDS = 0.04
 """How long the only frame of an epoch is taken to last."""
 
 
-def mark(frame: int, num_frames: int, look: int = 0) -> float:
-    """When a frame of a segment is picked, as a share of its length; for a second look an eighth of their distance
+def mark(frame: int, num_frames: int, later: bool = False) -> float:
+    """When a frame of a segment is picked, as a share of its length; for further looks an eighth of their distance
     later."""
-    return (frame + 0.5 + look / 8) / num_frames
+    return (frame + 0.5 + later / 8) / num_frames
 
 
 class Segmenter:
@@ -41,7 +41,7 @@ class Segmenter:
     def __init__(self, camera_id: str, config: SegmentConfig, stats: CameraStats, looks: int = 1) -> None:
         """
         Args:
-            looks: 2 to pick frames for a second look, too (`Segment.again`).
+            looks: more than 1 to pick frames a moment later, too, for further looks (`Segment.again`).
         """
         self._camera_id = camera_id
         self._seconds = config.seconds
@@ -119,20 +119,24 @@ class Segmenter:
         return rendered if self._cues is None else self._cues.cue(rendered)
 
     @property
+    def _num_moments(self) -> int:
+        return min(self._looks, 2)
+
+    @property
     def _num_marks(self) -> int:
-        return self._num_frames * self._looks
+        return self._num_frames * self._num_moments
 
     def _mark(self, number: int) -> float:
-        frame, look = divmod(number, self._looks)
-        return (self._slice + mark(frame, self._num_frames, look)) * self._seconds
+        frame, later = divmod(number, self._num_moments)
+        return (self._slice + mark(frame, self._num_frames, later=bool(later))) * self._seconds
 
     def _close(self, end_seconds: float) -> Segment:
         assert self._latest is not None, "time passes only with frames"
         self._stats.gap_segments += not self._latest_in_slice
         while len(self._picked) < self._num_marks:
             self._picked.append(self._show(self._latest))
-        frames = tuple(self._picked[:: self._looks])
-        again = tuple(frame.closer() for frame in self._picked[1 :: self._looks]) if self._looks > 1 else ()
+        frames = tuple(self._picked[:: self._num_moments])
+        again = further_looks(frames, self._picked[1 :: self._num_moments], self._looks) if self._looks > 1 else ()
         start_seconds = self._slice * self._seconds
         offset = self._last_utc_offset if self._utc_offset is None else self._utc_offset
         segment = Segment(

@@ -11,7 +11,7 @@ import pytest
 
 from streamspike.belief.tracker import BeliefTracker, request_seed
 from streamspike.config import BeliefConfig
-from streamspike.core import Assessment, Frame, Observation, Request, Scores, Segment
+from streamspike.core import Assessment, Frame, Observation, Request, Scores, Segment, further_looks
 from tests.support.fake_engine import OTHER, SAME, Answer, FakeEngine, always_calm, surprising_at
 
 
@@ -74,7 +74,7 @@ def test_the_first_segment_of_an_epoch_is_expected_from_its_own_first_picture() 
 
 def looked_at_twice(index: int, epoch: int = 0) -> Segment:
     segment = make_segment(index, epoch)
-    return replace(segment, again=tuple(replace(frame, pixels=frame.pixels + 100) for frame in segment.frames))
+    return replace(segment, again=(tuple(replace(frame, pixels=frame.pixels + 100) for frame in segment.frames),))
 
 
 def test_the_second_look_has_a_window_of_its_own() -> None:
@@ -82,10 +82,25 @@ def test_the_second_look_has_a_window_of_its_own() -> None:
     segments = [*map(looked_at_twice, range(4)), looked_at_twice(4, epoch=1)]
     requests, _ = run(tracker, segments)
     assert [shown(request) for request in requests] == [[0], [0], [0, 1], [1, 2], [4]]
-    again = [[int(frames[0][0, 0, 0]) for frames in request.again] for request in requests]
+    again = [[int(frames[0][0, 0, 0]) for look in request.again for frames in look] for request in requests]
     # What came first is held still, seen closer: in pictures of 4 px nothing is left out.
     assert again == [[0, 100], [100, 101], [100, 101, 102], [101, 102, 103], [4, 104]]
-    assert requests[2].again[1] is not segments[1].again and requests[2].again[1][0] is segments[1].again[0].pixels
+    assert requests[2].again[0][1][0] is segments[1].again[0][0].pixels, (
+        "engines know pictures by their place in memory"
+    )
+
+
+def test_four_looks_are_shown_different_pictures() -> None:
+    frames, later = ([Frame(np.full((40, 80, 3), value, np.uint8), 0.0, 0.0)] * 2 for value in (1, 2))
+    segment = replace(make_segment(0), frames=tuple(frames), again=further_looks(frames, later, 4))
+    request = make_tracker(looks=4, opening=0.5).request(segment)
+    looks = [(*request.window, request.observation), *request.again]
+    assert [[(pictures[0][0, 0, 0], pictures[0].shape[0]) for pictures in look] for look in looks] == [
+        [(1, 40), (1, 40)],
+        [(1, 38), (2, 38)],
+        [(1, 38), (1, 38)],
+        [(1, 40), (2, 40)],
+    ], "each has a still of what came first for its window"
 
 
 def test_what_is_seen_once_or_is_to_be_has_no_second_look() -> None:
@@ -94,7 +109,8 @@ def test_what_is_seen_once_or_is_to_be_has_no_second_look() -> None:
     tracker = make_tracker()
     tracker.skip(make_segment(0))
     request = tracker.request(looked_at_twice(1))
-    assert [len(frames) for frames in request.again] == [2, 2], "what was seen once before is the same for both looks"
+    assert [len(frames) for look in request.again for frames in look] == [2, 2]
+    assert request.again[0][0] == request.window[0], "what was seen once before is the same for both looks"
 
 
 def test_the_first_picture_of_an_epoch_may_come_before_the_first_segment_s_frames() -> None:

@@ -48,17 +48,20 @@ def test_a_broken_picture_opens_no_epoch() -> None:
     assert [segment.opening for segment in cut(broken)[0]] == [None, None]
 
 
-def test_for_a_second_look_frames_are_picked_a_little_later_and_without_their_margin() -> None:
-    segmenter = Segmenter("door", SegmentConfig(), CameraStats(), looks=2)
+def test_for_further_looks_frames_are_picked_a_little_later_and_without_their_margin() -> None:
+    segmenter = Segmenter("door", SegmentConfig(), CameraStats(), looks=4)
     frames = [Frame(np.full((80, 120, 3), n, np.uint8), n / 16, 100.0 + n / 16, corrupt=n == 13) for n in range(32)]
     segments = [segment for frame in frames for segment in segmenter.push(frame)] + segmenter.flush()
     assert [picked(segment) for segment in segments] == [[0.25, 0.75], [1.25, 1.75]]
-    assert [[frame.stream_seconds for frame in segment.again] for segment in segments] == [
-        [0.3125, 0.8125],
-        [1.3125, 1.8125],
-    ]
-    later = segments[0].again[1]
-    assert later.pixels.shape == (76, 114, 3) and np.shares_memory(later.pixels, frames[13].pixels) and later.corrupt
+    first, second = ([[frame.stream_seconds for frame in look] for look in segment.again] for segment in segments)
+    assert first == [[0.3125, 0.8125], [0.25, 0.75], [0.3125, 0.8125]]
+    assert second == [[1.3125, 1.8125], [1.25, 1.75], [1.3125, 1.8125]]
+    assert [look[1].pixels.shape for look in segments[0].again] == [(76, 114, 3), (76, 114, 3), (80, 120, 3)]
+    later = segments[0].again[0][1]
+    assert np.shares_memory(later.pixels, frames[13].pixels) and later.corrupt
+    twice = Segmenter("door", SegmentConfig(), CameraStats(), looks=2)
+    fewer = [segment for frame in frames for segment in twice.push(frame)] + twice.flush()
+    assert [[frame.stream_seconds for frame in look] for look in fewer[0].again] == first[:1]
     once, _ = cut(frames)
     assert [(s.frames, s.motion, s.again) for s in once] == [(s.frames, s.motion, ()) for s in segments]
 
@@ -68,7 +71,8 @@ def test_a_slow_camera_shows_the_same_pictures_to_both_looks() -> None:
     frames = make_frames([0.0, 0.5, 1.0])
     segments = [segment for frame in frames for segment in segmenter.push(frame)] + segmenter.flush()
     assert [picked(segment) for segment in segments] == [[0.0, 0.5], [1.0, 1.0]]
-    assert [[frame.stream_seconds for frame in segment.again] for segment in segments] == [[0.0, 0.5], [1.0, 1.0]]
+    again = [[frame.stream_seconds for frame in look] for segment in segments for look in segment.again]
+    assert again == [[0.0, 0.5], [1.0, 1.0]]
 
 
 def test_a_slow_camera_repeats_frames() -> None:

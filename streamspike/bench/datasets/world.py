@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamspike.bench.footage import Footage
-from streamspike.core import Frame, Segment
+from streamspike.core import Frame, Segment, further_looks
 from streamspike.errors import DatasetError
 from streamspike.ingest.segmenter import mark
 from streamspike.measures.interval import Interval
@@ -71,10 +71,11 @@ def paint_segment(
         return Frame(painter.paint(simulation.snapshot(seconds)), seconds, seconds)
 
     opening = picture(start) if truth.index == 0 else None
-    frames, *more = (
-        tuple(picture(start + span * mark(k, num_frames, look)) for k in range(num_frames)) for look in range(looks)
+    frames, *later = (
+        tuple(picture(start + span * mark(k, num_frames, late)) for k in range(num_frames))
+        for late in (False, True)[:looks]
     )
-    again = tuple(frame.closer() for look in more for frame in look)
+    again = further_looks(frames, later[0], looks) if later else ()
     return Segment(camera_id, 0, truth.index, start, truth.end_seconds, start, frames, opening=opening, again=again)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamspike.config import SegmentConfig
-from streamspike.core import Segment
+from streamspike.core import Segment, further_looks
 from streamspike.ingest.segmenter import mark
 from streamspike.world.live import Stage, WorldSettings
 from streamspike.world.scene import SCENES
@@ -18,11 +18,11 @@ def shoot_film(
     for index in range(num_segments):
         start = index * config.seconds
         marks = [
-            [start + config.seconds * mark(k, config.frames, look) for look in range(looks)]
+            [start + config.seconds * mark(k, config.frames, late) for late in (False, True)[:looks]]
             for k in range(config.frames)
         ]
         shot = [[stage.frame(at, at) for at in each] for each in marks]  # a stage does not go back in time
-        frames, *more = zip(*shot, strict=True)
-        again = tuple(frame.closer() for look in more for frame in look)
+        frames, *later = zip(*shot, strict=True)
+        again = further_looks(frames, later[0], looks) if later else ()
         segments.append(Segment(camera_id, 0, index, start, start + config.seconds, start, frames, again=again))
     return segments

@@ -29,10 +29,10 @@ def measure_soak(
     looks: list[dict[str, int]] = []
     for index in range(num_segments):
         shown = film[index % len(film)]
-        frames, again = (
-            tuple(replace(frame, pixels=frame.pixels.copy()) for frame in look) for look in (shown.frames, shown.again)
+        frames, *again = (
+            tuple(replace(frame, pixels=frame.pixels.copy()) for frame in look) for look in (shown.frames, *shown.again)
         )
-        segment = replace(shown, index=index, frames=frames, again=again)
+        segment = replace(shown, index=index, frames=frames, again=tuple(again))
         tracker.observe(segment, engine.assess(tracker.request(segment)))
         if (index + 1) % every == 0:
             engine.check_integrity()

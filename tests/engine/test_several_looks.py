@@ -1,43 +1,53 @@
-"""A segment that is looked at twice: what both looks say, pooled."""
+"""A segment that is looked at several times: what all looks say, pooled."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
 from streamspike.core import Assessment, Pixels, Request, Scores
 from streamspike.engine.engine import IncrementalEngine
+from streamspike.engine.looks import in_looks, split, stream_of
 from streamspike.engine.model import LoadedModel
 from streamspike.engine.reference import ReferenceEngine
-from streamspike.engine.second_look import LOOK, in_looks, split
 from streamspike.errors import EngineError
 from tests.support.requests import KEPT, SHORT, MakeEngine, ask, assert_same, film
 
 Film = list[tuple[Pixels, ...]]
 
 
+def several(looks: list[Film], index: int, **options: object) -> Request:
+    """Looks at `looks[0][index]`; they need not be of the same size."""
+    request = ask(looks[0], index, **options)  # type: ignore[arg-type]
+    again = tuple(tuple(look[index - len(request.window) : index + 1]) for look in looks[1:])
+    return replace(request, again=again)
+
+
 def twice(one: Film, other: Film, index: int, **options: object) -> Request:
-    """Both looks at `one[index]`; they need not be of the same size."""
-    request = ask(one, index, **options)  # type: ignore[arg-type]
-    return replace(request, again=tuple(other[index - len(request.window) : index + 1]))
+    return several([one, other], index, **options)
 
 
 def films(count: int) -> tuple[Film, Film]:
     return film(count), film(count, seed=1, height=38, width=60)
 
 
-def test_each_look_has_its_own_window_and_half_of_the_sightings() -> None:
+def test_each_look_has_its_own_window_and_its_share_of_the_sightings() -> None:
     one, other = films(3)
     request = replace(twice(one, other, 2, hypotheses=()), num_sightings=7)
     first, second = split(request)
-    assert (first.camera_id, second.camera_id) == ("door", "door" + LOOK)
+    assert (first.camera_id, second.camera_id) == ("door", stream_of("door", 1))
     assert first.window == tuple(one[:2]) and second.window == tuple(other[:2])
     assert first.observation == one[2] and second.observation == other[2]
     assert first.sampling == second.sampling == SHORT
     assert (first.num_sightings, second.num_sightings) == (4, 3)
     assert first.seed != second.seed and not first.again and not second.again
+    looks = split(replace(several([one, other, one, other], 2, hypotheses=()), num_sightings=7))
+    assert [look.num_sightings for look in looks] == [4, 1, 1, 1]
+    assert len({look.seed for look in looks}) == len({look.camera_id for look in looks}) == 4
+    assert [look.observation for look in looks] == [one[2], other[2], one[2], other[2]]
 
 
 def test_what_nothing_came_before_is_looked_at_once() -> None:
@@ -46,18 +56,22 @@ def test_what_nothing_came_before_is_looked_at_once() -> None:
     assert split(request) == (request,)
 
 
-def test_the_prior_is_a_mean_of_probabilities_and_the_posterior_one_of_logarithms(tiny: LoadedModel) -> None:
-    one, other = films(3)
+@pytest.mark.parametrize("num_looks", [2, 3, 4])
+def test_the_prior_is_a_mean_of_probabilities_and_the_posterior_one_of_logarithms(
+    tiny: LoadedModel, num_looks: int
+) -> None:
+    looks = [film(3, seed=seed) for seed in range(num_looks)]
     reference = ReferenceEngine(tiny)
-    answer = reference.assess(twice(one, other, 2, verify=True))
-    alone = reference.assess(ask(one, 2, verify=True)), reference.assess(ask(other, 2, verify=True))
+    answer = reference.assess(several(looks, 2, verify=True))
+    alone = [reference.assess(ask(look, 2, verify=True)) for look in looks]
     assert [score.text for score in answer.scores] == list(KEPT)
-    for pooled, first, second in zip(answer.scores, *(each.scores for each in alone), strict=True):
-        mean = (math.exp(first.log_prior) + math.exp(second.log_prior)) / 2
+    for pooled, *each in zip(answer.scores, *(one.scores for one in alone), strict=True):
+        mean = fmean(math.exp(score.log_prior) for score in each)
         assert pooled.log_prior == pytest.approx(math.log(mean), abs=1e-4)
-        assert pooled.log_posterior == pytest.approx((first.log_posterior + second.log_posterior) / 2, abs=1e-4)
-        assert first.log_likelihood is not None and second.log_likelihood is not None
-        assert pooled.log_likelihood == pytest.approx((first.log_likelihood + second.log_likelihood) / 2, abs=1e-4)
+        assert pooled.log_posterior == pytest.approx(fmean(score.log_posterior for score in each), abs=1e-4)
+        likelihoods = [score.log_likelihood for score in each if score.log_likelihood is not None]
+        assert len(likelihoods) == num_looks
+        assert pooled.log_likelihood == pytest.approx(fmean(likelihoods), abs=1e-4)
     assert answer.caption in {each.caption for each in alone}
 
 
@@ -69,12 +83,13 @@ def test_the_incremental_engine_pools_what_the_reference_does(
     one, other = films(4)
     for index in range(1, 4):
         drawn = replace(twice(one, other, index, hypotheses=(), complete=True), num_sightings=4)
-        requests = [drawn, twice(other, one, index, camera_id="yard"), ask(one, index, camera_id="gate")]
+        four = several([one, other, other, one], index, camera_id="hall", hypotheses=(), complete=True)
+        requests = [drawn, twice(other, one, index, camera_id="yard"), ask(one, index, camera_id="gate"), four]
         for ours, expected in zip(engine.assess_batch(requests), reference.assess_batch(requests), strict=True):
             assert isinstance(ours, Assessment) and isinstance(expected, Assessment)
             assert_same(ours, expected)
             assert [score.text for score in ours.sightings] == [score.text for score in expected.sightings]
-    assert engine.num_streams == 5
+    assert engine.num_streams == 9
 
 
 def test_every_sentence_of_either_look_is_scored_by_both(tiny: LoadedModel) -> None:
@@ -136,7 +151,7 @@ def test_the_caption_of_a_first_segment_is_the_first_look_s(tiny: LoadedModel, m
     request = replace(
         ask(one, 0, hypotheses=(), complete=True, summary=""),
         window=((one[0][0],) * 2,),
-        again=((other[0][0],) * 2, other[0]),
+        again=(((other[0][0],) * 2, other[0]),),
         opening=True,
     )
     answer, reference = make_engine(tiny).assess(request), ReferenceEngine(tiny)
