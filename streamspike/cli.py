@@ -226,7 +226,11 @@ def score(
         int | None, typer.Option(min=0, help="Of all sampling; the same seed gives the same output.")
     ] = None,
 ) -> None:
-    """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment."""
+    """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment.
+
+    `surprise_nats` is of a moment: events come of it. `unrest_nats` lasts as long as something is going on: rank
+    stretches of a recording by it, or compare it with labels by frame.
+    """
     from streamspike.app import run_score
     from streamspike.pipeline.opener import check_address
     from streamspike.progress import show_progress
@@ -245,6 +249,7 @@ def score(
                 "end_seconds": round(observation.end_seconds, 6),
                 "surprise_nats": observation.surprise_nats,
                 "change_nats": observation.change_nats,
+                "unrest_nats": observation.unrest_nats,
                 "hypotheses": observation.hypotheses,
                 "prior": observation.prior,
                 "posterior": observation.posterior,

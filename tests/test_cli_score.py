@@ -22,6 +22,7 @@ KEYS = [
     "end_seconds",
     "surprise_nats",
     "change_nats",
+    "unrest_nats",
     "hypotheses",
     "prior",
     "posterior",
@@ -67,7 +68,9 @@ def check_whole(lines: list[dict[str, Any]], num_segments: int, last_end: float)
     for line in lines:
         assert list(line) == KEYS
         assert len(line["hypotheses"]) == len(line["prior"]) == len(line["posterior"])
-        assert line["surprise_nats"] >= line["change_nats"] >= 0 and isinstance(line["caption"], str)
+        assert line["unrest_nats"] >= line["surprise_nats"] >= line["change_nats"] >= 0 and isinstance(
+            line["caption"], str
+        )
         assert len(set(line["hypotheses"])) == len(line["hypotheses"]) >= 1
         assert sum(line["prior"]) == pytest.approx(1) and sum(line["posterior"]) == pytest.approx(1)
 

@@ -13,6 +13,7 @@ from streamspike.belief.baselines import COMPARISONS, make_baseline
 from streamspike.belief.rarity import Rarity
 from streamspike.belief.rating import expected_rating
 from streamspike.belief.tracker import BeliefTracker
+from streamspike.belief.unrest import Unrest
 from streamspike.config import CameraConfig, Config, ScorerName
 from streamspike.core import Assessment, EventKind, Observation, Request, Segment
 from streamspike.errors import ConfigError
@@ -71,6 +72,7 @@ class RatedScorer:
         self._name = name
         self._rate = rate
         self._in_event = in_event
+        self._unrest = Unrest()
         self._rarity = None if name in IN_NATS else Rarity(RARITY_SEGMENTS)
 
     def request(self, segment: Segment) -> Request | None:
@@ -78,6 +80,7 @@ class RatedScorer:
 
     def observe(self, segment: Segment, assessment: Assessment) -> Observation:
         self.score = self._rate(segment, assessment)
+        surprise_nats = self._nats()
         return Observation(
             camera_id=segment.camera_id,
             epoch=segment.epoch,
@@ -88,7 +91,7 @@ class RatedScorer:
             hypotheses=(),
             prior=(),
             posterior=(),
-            surprise_nats=self._nats(),
+            surprise_nats=surprise_nats,
             jensen_shannon=0.0,
             caption=f"{self._name} {self.score:.4g}",
             summary="",
@@ -96,10 +99,12 @@ class RatedScorer:
             model=self._name,
             stage_seconds=assessment.stage_seconds,
             kind=EventKind.MOTION if self._name in COMPARISONS else EventKind.SURPRISE,
+            unrest_nats=self._unrest.nats(segment, surprise_nats),
         )
 
     def skip(self, segment: Segment) -> None:
         self._rate(segment, NOTHING_ASKED)
+        self._unrest.nats(segment, 0.0)
 
     def export(self) -> dict[str, object] | None:
         return None if self._rarity is None else {"scorer": self._name, "scores": self._rarity.export()}
@@ -133,6 +138,7 @@ class ZeroShotScorer(RatedScorer):
 
     def skip(self, segment: Segment) -> None:
         self._tracker.skip(segment)
+        self._unrest.nats(segment, 0.0)
 
 
 def make_scorer(

@@ -12,6 +12,7 @@ from streamspike.belief.experience import Experience
 from streamspike.belief.hypotheses import HypothesisCache, believed, likeliest_reading
 from streamspike.belief.summary import Summary
 from streamspike.belief.surprise import measure
+from streamspike.belief.unrest import Unrest
 from streamspike.config import BeliefConfig
 from streamspike.core import Assessment, Frame, Observation, Pixels, Request, Sampling, Segment, further_looks
 
@@ -51,6 +52,7 @@ class BeliefTracker:
         self._cache = HypothesisCache(config)
         self._experience = Experience()
         self._change = Change()
+        self._unrest = Unrest()
         self._sampling = Sampling(
             num_hypotheses=config.num_hypotheses,
             max_hypothesis_tokens=config.max_hypothesis_tokens,
@@ -103,6 +105,7 @@ class BeliefTracker:
         certainty = (self._config.opening or 1.0) if opens else 1.0
         measured = measure(assessment, self._config, often, certainty)
         change_nats = self._change_nats(segment)
+        surprise_nats = measured.surprise_nats + change_nats
         caption = likeliest_reading(assessment, measured.posterior)
         observation = Observation(
             camera_id=self._camera_id,
@@ -114,7 +117,7 @@ class BeliefTracker:
             hypotheses=tuple(score.text for score in scores),
             prior=measured.prior,
             posterior=measured.posterior,
-            surprise_nats=measured.surprise_nats + change_nats,
+            surprise_nats=surprise_nats,
             jensen_shannon=measured.jensen_shannon,
             caption=caption,
             summary=self._summary.text,
@@ -122,6 +125,7 @@ class BeliefTracker:
             model=assessment.model or self._model_name,
             stage_seconds=assessment.stage_seconds,
             change_nats=change_nats,
+            unrest_nats=self._unrest.nats(segment, surprise_nats),
         )
         if assessment.scores and not opens:
             self._cache.store(segment.epoch, assessment, measured.surprise_nats)
@@ -133,6 +137,7 @@ class BeliefTracker:
         """The segment enters the window unscored and without a caption: the gate held it back, or the model is down."""
         self._enter(segment.epoch)
         self._change_nats(segment)
+        self._unrest.nats(segment, 0.0)
         self._remember(self._see(segment, ""))
 
     def export(self) -> dict[str, object]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from streamspike.errors import StoreError
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 LOOK_SECONDS = 1.0
 """A look waits no longer for who has locked the file."""
 COMPARISONS = "'frame-difference', 'rgb-histogram', 'optical-flow'"
@@ -91,6 +91,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE observations ADD COLUMN change_nats REAL NOT NULL DEFAULT 0",
         "ALTER TABLE events ADD COLUMN change_nats REAL NOT NULL DEFAULT 0",
     ),
+    9: ("ALTER TABLE observations ADD COLUMN unrest_nats REAL NOT NULL DEFAULT 0",),
 }
 """From each version to the next. Nothing that was stored is lost, but what cannot be told any more has a default."""
 BUSY_SECONDS = 5.0

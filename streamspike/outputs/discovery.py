@@ -34,7 +34,7 @@ def unique_id(topics: Topics, camera_id: str) -> str:
 
 
 def discovery_payload(topics: Topics, camera_id: str) -> str:
-    """The device of a camera: event, surprise, last event, state, keyframe; budget, pause, snapshot."""
+    """The device of a camera: event, surprise, unrest, last event, state, keyframe; budget, pause, snapshot."""
     device_id = unique_id(topics, camera_id)
     components = _readings(topics, camera_id) | _controls(topics, camera_id)
     for name, component in components.items():
@@ -83,6 +83,17 @@ def _readings(topics: Topics, camera_id: str) -> dict[str, dict[str, object]]:
             "suggested_display_precision": 2,
             "state_topic": topics.surprise(camera_id),
             "value_template": "{{ value_json.surprise_nats }}",
+            **seeing,
+        },
+        "unrest": {
+            "platform": "sensor",
+            "name": "Unrest",
+            "icon": "mdi:pulse",
+            "state_class": "measurement",
+            "unit_of_measurement": "nat",
+            "suggested_display_precision": 2,
+            "state_topic": topics.surprise(camera_id),
+            "value_template": "{{ value_json.unrest_nats }}",
             **seeing,
         },
         "last_event": {

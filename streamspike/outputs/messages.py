@@ -174,6 +174,7 @@ def surprise_payload(observation: Observation) -> str:
             "seconds": round(observation.end_seconds - observation.start_seconds, 3),
             "surprise_nats": round(observation.surprise_nats, 4),
             "change_nats": round(observation.change_nats, 4),
+            "unrest_nats": round(observation.unrest_nats, 4),
             "threshold_nats": round(observation.threshold_nats, 4),
             "p_value": _significant(observation.p_value),
             "saw": observation.caption,

@@ -117,6 +117,8 @@ class Metrics(Collector):
         text = "Wall time of the model per segment."
         self._inference = histogram("inference_seconds", text, INFERENCE_BUCKETS, "camera")
         self._surprise = histogram("surprise_nats", "Surprise of segments.", SURPRISE_BUCKETS, "camera")
+        text = "Surprise of the newest segment, what lasts of earlier ones, and how much moves."
+        self._unrest = Gauge(names.PREFIX + "unrest_nats", text, ["camera"], registry=self.registry)
         text = "What surprise is compared with."
         self._threshold = Gauge(names.PREFIX + "threshold_nats", text, ["camera"], registry=self.registry)
         text = "Segments scored with the hypotheses of an earlier one."
@@ -124,7 +126,7 @@ class Metrics(Collector):
             names.PREFIX + "hypothesis_cache_hits_total", text, ["camera"], registry=self.registry
         )
         latencies = (self._score_latency, self._event_latency)
-        self._by_camera = (*latencies, self._inference, self._surprise, self._threshold, self._cache_hits)
+        self._by_camera = (*latencies, self._inference, self._surprise, self._unrest, self._threshold, self._cache_hits)
 
     def watch(
         self,
@@ -155,6 +157,7 @@ class Metrics(Collector):
     async def observe(self, observation: Observation) -> None:
         camera_id = observation.camera_id
         self._surprise.labels(camera_id).observe(observation.surprise_nats)
+        self._unrest.labels(camera_id).set(observation.unrest_nats)
         self._threshold.labels(camera_id).set(observation.threshold_nats)
         if observation.stage_seconds:
             self._inference.labels(camera_id).observe(sum(observation.stage_seconds.values()))

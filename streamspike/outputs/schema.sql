@@ -1,5 +1,5 @@
 -- Everything streamspike remembers. Times are UTC epoch seconds, surprise is in nats, intervals are half-open.
--- Version 9. A change gets a new version and a migration in database.py.
+-- Version 10. A change gets a new version and a migration in database.py.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -47,6 +47,7 @@ CREATE TABLE observations (
     threshold_nats REAL NOT NULL DEFAULT 0,  -- what it was compared with
     kind           TEXT NOT NULL DEFAULT 'surprise',  -- core.EventKind
     change_nats    REAL NOT NULL DEFAULT 0,  -- part of surprise_nats
+    unrest_nats    REAL NOT NULL DEFAULT 0,  -- surprise_nats, what lasts of earlier ones, and how much moves
     PRIMARY KEY (segment_id, model)
 ) STRICT, WITHOUT ROWID;
 
@@ -160,4 +161,4 @@ CREATE TABLE promotions (
     at       REAL NOT NULL
 ) STRICT;
 
-INSERT INTO meta (key, value) VALUES ('schema_version', '9');
+INSERT INTO meta (key, value) VALUES ('schema_version', '10');

@@ -97,7 +97,7 @@ class Store:
                 ),
             )
             self._database.execute(
-                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     segment_id,
                     observation.model,
@@ -111,6 +111,7 @@ class Store:
                     observation.threshold_nats,
                     observation.kind.value,
                     observation.change_nats,
+                    observation.unrest_nats,
                 ),
             )
 
@@ -364,6 +365,7 @@ def _observation(row: sqlite3.Row) -> Observation:
         threshold_nats=row["threshold_nats"],
         kind=EventKind(row["kind"]),
         change_nats=row["change_nats"],
+        unrest_nats=row["unrest_nats"],
     )
 
 

@@ -13,8 +13,8 @@ WIDTH = 640
 ROW_HEIGHT = 26
 LABEL_WIDTH = 150
 WIDE_LABEL_WIDTH = 300
-NUM_COLOURS = 10
-"""The page has classes c0 to c9, one for each scorer of a run by default."""
+NUM_COLOURS = 11
+"""The page has classes c0 to c10, one for each scorer of a run by default."""
 
 
 def interval_chart(rows: Mapping[str, Figure], chance: float | None = None) -> Markup:

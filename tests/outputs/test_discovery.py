@@ -54,6 +54,7 @@ def test_there_is_everything_a_camera_has() -> None:
     assert kinds == {
         "event": "binary_sensor",
         "surprise": "sensor",
+        "unrest": "sensor",
         "last_event": "sensor",
         "state": "sensor",
         "keyframe": "image",
@@ -71,7 +72,7 @@ def test_entities_of_all_cameras_and_installations_have_names_of_their_own() -> 
         for camera in ("door", "yard")
     ]
     names = [component["unique_id"] for payload in payloads for component in payload["components"].values()]
-    assert len(set(names)) == len(names) == 32
+    assert len(set(names)) == len(names) == 36
     assert discovery_topic("homeassistant", TOPICS, "door") == "homeassistant/device/home-spike-door/config"
 
 

@@ -226,6 +226,7 @@ def test_store_of_an_older_version_is_brought_up_to_date(path: Path) -> None:
     store.close()
     connection = sqlite3.connect(path)
     for table, column in (
+        ("observations", "unrest_nats"),
         ("observations", "change_nats"),
         ("events", "change_nats"),
         ("observations", "kind"),

@@ -27,6 +27,7 @@ def make_observation(index: int = 0, surprise_nats: float = 0.25, camera_id: str
         motion=0.125,
         model="nano-1",
         change_nats=min(0.4321, surprise_nats),
+        unrest_nats=surprise_nats + 1.5,
         stage_seconds={"vision": 0.01},
     )
 

@@ -47,7 +47,8 @@ def add_surprise_command(
             str | None,
             typer.Option(
                 help="Who is compared: surprise, its presets paper and published, frame-difference, rgb-histogram, "
-                "optical-flow, itti-baldi, uniform, middle, zero-shot. Default: all but the last."
+                "optical-flow, itti-baldi, uniform, middle, zero-shot. Default: all but the last. With "
+                "surprise comes unrest, which lasts."
             ),
         ] = None,
         out: Annotated[

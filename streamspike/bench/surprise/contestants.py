@@ -12,6 +12,9 @@ from streamspike.errors import ConfigError
 
 IDEAL = "ideal-observer"
 """Scores with the simulator's own -log p; knows the rules and the state, and is never asked for."""
+UNREST = "unrest"
+"""What lasts of the model's surprise, and how much moves (`belief.unrest`): comes with `surprise`, and is never asked
+for."""
 TIMELESS: tuple[ScorerName, ...] = ("uniform", "middle")
 """Scores that depend on nothing in the picture: computed when they are compared, not recorded."""
 

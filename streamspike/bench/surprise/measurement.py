@@ -17,10 +17,10 @@ from streamspike.bench.datasets.world import WorldDataset, WorldFootage
 from streamspike.bench.footage import Dataset, Footage
 from streamspike.bench.records import code_digest
 from streamspike.bench.surprise.archive import Archive
-from streamspike.bench.surprise.contestants import IDEAL, Contestant
+from streamspike.bench.surprise.contestants import IDEAL, UNREST, Contestant
 from streamspike.bench.surprise.footage_scores import measure_footage
 from streamspike.bench.surprise.habituation import find_lives, measure_lives, measure_repetitions
-from streamspike.bench.surprise.scored import ScoredClip
+from streamspike.bench.surprise.scored import ScoredClip, by_unrest
 from streamspike.bench.surprise.scoring import fingerprint, timeless
 from streamspike.bench.surprise.workers import Crew, Task, UnderWay, Unreadable
 from streamspike.bench.surprise.world_beliefs import measure_beliefs
@@ -120,6 +120,7 @@ class Bench:
         clips, _ = self._score(name, footage)
         painted = [one for one in footage if isinstance(one, WorldFootage)]
         truths = [truths_of(one) for one in painted]
+        clips = _with_unrest(clips)
         clips[IDEAL] = [ideal_clip(one, known) for one, known in zip(painted, truths, strict=True)]
         lives = find_lives(min(MAX_LIVES, -(-len(footage) // CLIPS_PER_LIFE)), seed, self._config.segment.seconds)
         lived, _ = self._score(f"{name}-lives", lives)
@@ -143,7 +144,7 @@ class Bench:
         table = {
             "kind": "footage",
             "unreadable": unreadable,
-            **measure_footage(readable, clips, seed),
+            **measure_footage(readable, _with_unrest(clips), seed),
             "habituation": measure_repetitions(readable, self._seeing(clips), seed),
         }
         return Board(name, readable, clips, (), self._shown), table
@@ -197,3 +198,13 @@ class Bench:
             **dict(contestant.settings(self._config)),
         }
         return Archive(self._folder, dataset, contestant.name, dependencies)
+
+
+def _with_unrest(clips: Mapping[str, Sequence[ScoredClip]]) -> dict[str, Sequence[ScoredClip]]:
+    """What the model's surprise brings with it stands beside it."""
+    rows: dict[str, Sequence[ScoredClip]] = {}
+    for name, scored in clips.items():
+        rows[name] = scored
+        if name == "surprise":
+            rows[UNREST] = [by_unrest(clip) for clip in scored]
+    return rows

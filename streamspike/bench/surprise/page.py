@@ -108,9 +108,9 @@ def _footage(measured: Mapping[str, Any]) -> Iterator[Markup]:
     yield _scorers(measured["scorers"], FOOTAGE_COLUMNS)
     yield tag(
         "p",
-        "By frame: every moment of a segment has its score. By video: peaks of videos with surprises against those of "
-        "videos without. By event: peaks in surprises against peaks in other labelled happenings. Peak at onset: "
-        "within 0.5 s before and 1.5 s after.",
+        "By frame: every moment of a segment has its score; unrest is surprise that lasts, as labels "
+        "do. By video: peaks of videos with surprises against those of videos without. By event: peaks in surprises "
+        "against peaks in other labelled happenings. Peak at onset: within 0.5 s before and 1.5 s after.",
         class_="note",
     )
     yield from _alarms(measured["scorers"])

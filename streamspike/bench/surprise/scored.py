@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ class ScoredSegment:
     num_drawn: int = 0
     """The first so many hypotheses were there before the segment was seen; the caption and other
     sentences about what was seen may follow them."""
+    unrest: float = 0.0
+    """In nats; of scorers with beliefs."""
 
     @property
     def expected(self) -> str:
@@ -66,6 +68,12 @@ class ScoredClip:
     @property
     def middles(self) -> Floats:
         return np.asarray((self.starts + self.ends) / 2, dtype=np.float64)
+
+
+def by_unrest(clip: ScoredClip) -> ScoredClip:
+    """The clip with its unrest for a score."""
+    segments = tuple(ScoredSegment(one.start_seconds, one.end_seconds, one.unrest) for one in clip.segments)
+    return replace(clip, segments=segments)
 
 
 def encode(clip: ScoredClip) -> dict[str, Any]:

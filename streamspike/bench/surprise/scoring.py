@@ -177,6 +177,7 @@ class _Player:
             observation.posterior,
             tuple(one.log_prior for one in believed(assessment)),
             len(assessment.scores) - assessment.joined,
+            observation.unrest_nats,
         )
 
     def clip(self, name: str, source: str) -> ScoredClip:

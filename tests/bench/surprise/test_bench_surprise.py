@@ -16,6 +16,7 @@ from streamspike.bench.datasets.world import NUM_SEGMENTS, WorldDataset
 from streamspike.bench.surprise import measurement as surprise_module
 from streamspike.bench.surprise.measurement import Measurement
 from streamspike.bench.surprise.page import render_page
+from streamspike.bench.surprise.scored import decode, encode
 from streamspike.bench.surprise.text import render_text
 from streamspike.errors import DatasetError, EngineError
 from tests.support.clips import write_clip
@@ -38,13 +39,23 @@ def world() -> Measurement:
 def test_the_ideal_observer_hits_every_clip_and_uniform_hits_by_chance(world: Measurement) -> None:
     table = world.result["datasets"]["world"]
     scorers = table["scorers"]
-    assert list(scorers) == ["surprise", "paper", "frame-difference", "uniform", "middle", "ideal-observer"]
+    assert list(scorers) == ["surprise", "unrest", "paper", "frame-difference", "uniform", "middle", "ideal-observer"]
     ideal = scorers["ideal-observer"]
     assert ideal["hit_at_1"]["mean"] == ideal["share_of_ideal"]["mean"] == ideal["spearman_with_truth"]["mean"] == 1
     assert scorers["uniform"]["hit_at_1"]["mean"] == pytest.approx(table["chance"])
     assert scorers["uniform"]["auroc"]["mean"] == 0.5
     assert scorers["uniform"]["spearman_with_truth"]["mean"] is None, "a constant has no rank correlation"
     assert sum(row["clips"] for row in table["by_kind"].values()) == 3
+
+
+@pytest.mark.slow
+def test_unrest_is_kept_with_the_surprise_it_comes_of(world: Measurement) -> None:
+    (board,) = world.boards
+    for clip, unrest in zip(board.clips["surprise"], board.clips["unrest"], strict=True):
+        assert decode(encode(clip)) == clip
+        assert unrest.scores.tolist() == [segment.unrest for segment in clip.segments]
+        assert (unrest.scores >= clip.scores).all() and unrest.scores.max() > clip.scores.max()
+        assert unrest.starts.tolist() == clip.starts.tolist() and unrest.ends.tolist() == clip.ends.tolist()
 
 
 @pytest.mark.slow
