@@ -4,8 +4,8 @@ Surprise is of a moment. Who falls surprises once, and who then lies there is wh
 footpath surprises when it comes. Whoever asks which stretches of a recording to look at, or whether all is calm now,
 means the time until it is over, as labels by frame do. Unrest answers that: to the surprise of a segment it adds
 
-- half of what was above 2 nats before, fading by a tenth each second: what happened is not undone a second later;
-- ln(1 + x / u) for the mean length x of optical flow, as for a Pareto law of index 1 (see `change.py`), but with the
+- what was above 2 nats, fading by 15 % each second: what happened is not undone a second later;
+- 2 ln(1 + x / u) for the mean length x of optical flow, as for a Pareto law of index 2 (see `change.py`), but with the
   same u for all cameras: next to noise, so that whatever moves counts before anybody knows what is usual there.
 
 Events come of surprise and not of unrest: this one is no divergence of beliefs, and says less well when it begins.
@@ -20,9 +20,8 @@ from streamspike.core import Segment
 
 CALM_NATS = 2.0
 """What surprises less than this is over at once."""
-LASTING = 0.5
-"""Of what was above it."""
-KEPT_PER_SECOND = 0.9
+KEPT_PER_SECOND = 0.85
+MOTION = 2.0
 STILL = 1e-3
 """Mean flow from one segment to the next, in parts of the picture's width, that noise alone may have."""
 
@@ -46,4 +45,4 @@ class Unrest:
             self._lasting = 0.0
         kept = KEPT_PER_SECOND ** (segment.end_seconds - segment.start_seconds)
         self._lasting = max(kept * self._lasting, surprise_nats - CALM_NATS)
-        return surprise_nats + LASTING * self._lasting + math.log1p(self._motion.score(segment) / STILL)
+        return surprise_nats + self._lasting + MOTION * math.log1p(self._motion.score(segment) / STILL)

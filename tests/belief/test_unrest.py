@@ -30,16 +30,16 @@ def calm(index: int, epoch: int = 0, seconds: float = 1.0) -> Segment:
     return make_segment(index, np.full((90, 160, 3), 99, np.uint8), epoch, seconds)
 
 
-def test_where_nothing_moves_it_is_the_surprise_and_half_of_what_was_above_two_nats_fading() -> None:
+def test_where_nothing_moves_it_is_the_surprise_and_what_was_above_two_nats_fading() -> None:
     unrest = Unrest()
     seen = [unrest.nats(calm(index), nats) for index, nats in enumerate((0.5, 6.0, 0.5, 1.0, 2.5))]
-    assert seen == pytest.approx([0.5, 6 + 2, 0.5 + 2 * 0.9, 1 + 2 * 0.81, 2.5 + 2 * 0.729])
+    assert seen == pytest.approx([0.5, 6 + 4, 0.5 + 4 * 0.85, 1 + 4 * 0.85**2, 2.5 + 4 * 0.85**3])
 
 
 def test_the_strongest_surprise_lasts_until_it_has_faded_below_a_later_one() -> None:
     unrest = Unrest()
     seen = [unrest.nats(calm(index), nats) for index, nats in enumerate((4.0, 3.9, 0.0))]
-    assert seen == pytest.approx([4 + 1, 3.9 + 0.95, 0.95 * 0.9])
+    assert seen == pytest.approx([4 + 2, 3.9 + 1.9, 1.9 * 0.85])
 
 
 def test_it_fades_with_time_and_not_with_segments() -> None:
@@ -53,7 +53,7 @@ def test_it_fades_with_time_and_not_with_segments() -> None:
 def test_a_new_epoch_begins_calm_and_a_segment_that_was_not_scored_only_fades() -> None:
     unrest = Unrest()
     unrest.nats(calm(0), 6.0)
-    assert unrest.nats(calm(1), 0.0) == pytest.approx(2 * 0.9)
+    assert unrest.nats(calm(1), 0.0) == pytest.approx(4 * 0.85)
     assert unrest.nats(calm(2, epoch=1), 0.0) == 0.0
 
 
@@ -65,8 +65,8 @@ def test_what_moves_counts_by_the_logarithm_of_its_flow_with_the_same_unit_for_a
 
     assert moved_by(0) < 0.05
     little, much = moved_by(1), moved_by(4)
-    assert math.log1p(0.5 / 160 / STILL) < little < math.log1p(1.1 / 160 / STILL), "a pixel of 160"
-    assert little < much < math.log1p(4.4 / 160 / STILL)
+    assert 2 * math.log1p(0.5 / 160 / STILL) < little < 2 * math.log1p(1.1 / 160 / STILL), "a pixel of 160"
+    assert little < much < 2 * math.log1p(4.4 / 160 / STILL)
 
 
 def test_every_scorer_tells_it() -> None:
@@ -77,8 +77,8 @@ def test_every_scorer_tells_it() -> None:
         segment = calm(index)
         observations.append(tracker.observe(segment, engine.assess(tracker.request(segment))))
     peak = observations[2].surprise_nats
-    assert peak > 3 and observations[2].unrest_nats == pytest.approx(peak + (peak - 2) / 2)
-    assert observations[3].unrest_nats == pytest.approx(observations[3].surprise_nats + 0.9 * (peak - 2) / 2)
+    assert peak > 3 and observations[2].unrest_nats == pytest.approx(2 * peak - 2)
+    assert observations[3].unrest_nats == pytest.approx(observations[3].surprise_nats + 0.85 * (peak - 2))
 
     camera = CameraConfig.model_validate({"id": "door", "source": "door.mp4"})
     scorer = make_scorer(camera, Config(scorer="itti-baldi", cameras=[camera]), "", lambda: False)
