@@ -1,6 +1,7 @@
 """Draws what happened as a picture: surprise over time above, and a card for each event below.
 
-A card shows the keyframe, what was expected with which probability, and what was seen. Numbers tie cards to peaks.
+The strip over the chart is unrest: dark as long as something is going on. A card shows the keyframe, what was expected
+with which probability, and what was seen. Numbers tie cards to peaks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Rectangle
@@ -36,6 +38,7 @@ CAPTION_CHARACTERS = 40  # of one line on a card
 CHARACTER = 0.0056  # width of one in the chart, as a part of its width
 
 PAPER, INK, FAINT, RULE = "#fcfcfa", "#23282f", "#7b838d", "#d9dcdf"
+MOST_UNREST_NATS = 12.0  # of the strip; who walks through a picture makes about five
 CALM, ALARM, SHADE = "#5a82a6", "#c8452d", "#f6d9c9"
 
 
@@ -89,8 +92,9 @@ def _draw(
     num_rows = -(-len(shown) // CARDS_PER_ROW)
     height = CHART_INCHES + num_rows * CARD_INCHES
     figure = Figure(figsize=(WIDTH_PX / DPI, height), dpi=DPI, facecolor=PAPER)
-    top, bottom = 1 - 0.85 / height, (height - CHART_INCHES + 0.62) / height
+    top, bottom = 1 - 1.05 / height, (height - CHART_INCHES + 0.62) / height
     chart = figure.add_axes((0.052, bottom, 0.93, top - bottom))
+    _draw_strip(figure.add_axes((0.052, 1 - 0.97 / height, 0.93, 0.14 / height)), observations)
     _draw_heading(figure, height, observations, newest, shown, title)
     _draw_chart(chart, observations, levels, newest, shown)
     if not shown:
@@ -133,14 +137,28 @@ def _draw_heading(
     figure.text(0.982, line, words, fontsize=12, color=FAINT, ha="right", va="center")
 
 
+def _edges(observations: Sequence[Observation]) -> Any:
+    """(n + 1,) seconds: where each segment begins, and where the last one ends."""
+    last = observations[-1]
+    starts = np.array([observation.started_at - observations[0].started_at for observation in observations])
+    return np.append(starts, starts[-1] + last.end_seconds - last.start_seconds)
+
+
+def _draw_strip(strip: Any, observations: Sequence[Observation]) -> None:
+    unrest = np.array([[observation.unrest_nats for observation in observations]])
+    shades = LinearSegmentedColormap.from_list("unrest", (RULE, CALM, INK))
+    strip.pcolormesh(_edges(observations), (0.0, 1.0), unrest, cmap=shades, vmin=0.0, vmax=MOST_UNREST_NATS)
+    strip.set_ylabel("unrest", fontsize=11, color=FAINT, rotation=0, ha="right", va="center", labelpad=4)
+    strip.set_xticks(())
+    strip.set_yticks(())
+    for spine in strip.spines.values():
+        spine.set_visible(False)
+
+
 def _draw_chart(
     chart: Any, observations: Sequence[Observation], levels: Any, newest: Sequence[Event], shown: Sequence[Event]
 ) -> None:
-    origin = observations[0].started_at
-    last = observations[-1]
-    starts = np.array([observation.started_at - origin for observation in observations])
-    # One more edge, so that the last segment has its width too.
-    edges = np.append(starts, starts[-1] + last.end_seconds - last.start_seconds)
+    origin, edges = observations[0].started_at, _edges(observations)
     surprise = np.array([observation.surprise_nats for observation in observations])
     stepped, bar = np.append(surprise, surprise[-1]), np.append(levels, levels[-1])
     top = max(float(stepped.max()), float(bar.max()), 0.5) * 1.32

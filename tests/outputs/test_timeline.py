@@ -54,6 +54,18 @@ def test_card_shows_the_keyframe_of_its_event(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_strip_is_dark_as_long_as_there_is_unrest(tmp_path: Path) -> None:
+    path = tmp_path / "timeline.png"
+    observations = [replace(each, unrest_nats=12.0 if each.index in range(30, 40) else 0.0) for each in stream()]
+    plot_timeline(observations, [], [], path, threshold_nats=2.0)
+    row = read(path)[90].mean(axis=1)  # in the middle of the strip
+    dark = np.flatnonzero(row < 60)
+    left, width = 0.052 * WIDTH_PX, 0.93 * WIDTH_PX
+    assert abs(dark[0] - (left + width / 2)) < 3 and abs(dark[-1] - (left + width * 40 / 60)) < 3
+    assert len(dark) == dark[-1] - dark[0] + 1
+
+
+@pytest.mark.slow
 def test_without_events_there_is_only_the_chart(tmp_path: Path) -> None:
     calm, busy = tmp_path / "calm.png", tmp_path / "busy.png"
     plot_timeline(stream(), [], [], calm, threshold_nats=2.0)
