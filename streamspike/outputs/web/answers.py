@@ -63,6 +63,7 @@ class ObservationAnswer(Answer):
     seconds: float
     surprise_nats: Annotated[float, Field(ge=0)]
     change_nats: Change
+    unrest_nats: Annotated[float, Field(ge=0, description="surprise, what lasts of earlier ones, and how much moves")]
     threshold_nats: float
     p_value: Probability
     saw: str

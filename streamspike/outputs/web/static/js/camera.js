@@ -78,7 +78,8 @@ export class Camera {
     this.latest = seen;
     if (isNew || !this.timeline.points.length) this.add(seen);
     const isMotion = seen.kind === "motion", nats = $(".nats", this.box);
-    const words = ` nats${isMotion ? " of motion" : ""}, alerts above ${seen.threshold_nats.toFixed(1)}`;
+    const motion = isMotion ? " of motion" : "", above = `alerts above ${seen.threshold_nats.toFixed(1)}`;
+    const words = ` nats${motion}, ${above}; unrest ${seen.unrest_nats.toFixed(1)}`;
     nats.replaceChildren(element("b", seen.surprise_nats.toFixed(2)), words);
     nats.classList.toggle("above", seen.surprise_nats > seen.threshold_nats);
     const sees = $(".sees", this.box);

@@ -1,22 +1,24 @@
-// The timeline of a camera: the last minutes of surprise, the threshold, and the events.
+// The timeline of a camera: the last minutes of surprise, the threshold, the events, and below a strip of unrest.
 
 import { eventsOf } from "./memory.js";
 import { lasting } from "./words.js";
 
 const MOST_POINTS = 2400;
+const MOST_UNREST_NATS = 12; // who walks through a picture makes about five
 
 export class Timeline {
   constructor(cameraId, canvas, onChoice) {
     this.cameraId = cameraId;
     this.canvas = canvas;
-    this.points = []; // {at, nats, threshold, seconds, kind}, oldest first
+    this.points = []; // {at, nats, unrest, threshold, seconds, kind}, oldest first
     canvas.addEventListener("click", (click) => this.choose(click, onChoice));
   }
 
   add(seen) {
     const at = Date.parse(seen.started_at);
     if (this.points.length && at <= this.points.at(-1).at) return;
-    this.points.push({ at, nats: seen.surprise_nats, threshold: seen.threshold_nats, seconds: seen.seconds, kind: seen.kind });
+    const { surprise_nats: nats, unrest_nats: unrest, threshold_nats: threshold, seconds, kind } = seen;
+    this.points.push({ at, nats, unrest, threshold, seconds, kind });
     if (this.points.length > MOST_POINTS) this.points.splice(0, MOST_POINTS / 6);
   }
 
@@ -51,7 +53,7 @@ export class Timeline {
       this.canvas.height = Math.round(height * scale);
     }
     const pen = this.canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
-    const [start, end] = this.range(), base = height - 14, top = 12;
+    const [start, end] = this.range(), base = height - 18, top = 12;
     const points = this.points.filter((point) => point.at >= start - 2000);
     const most = Math.max(1, ...points.map((point) => Math.max(point.nats, point.threshold * 1.15)));
     const plot = {
@@ -65,6 +67,7 @@ export class Timeline {
     pen.clearRect(0, 0, width, height);
     drawSpans(plot, shown);
     drawBars(plot, points);
+    drawUnrest(plot, points);
     drawThreshold(plot, points);
     drawMarks(plot, shown);
     drawAxis(plot);
@@ -90,6 +93,16 @@ function drawBars({ pen, x, y, base, colour }, points) {
     pen.fillStyle = colour(point.nats > point.threshold ? inkOf(point.kind) : calm);
     pen.fillRect(left, y(point.nats), wide, Math.max(1, base - y(point.nats)));
   }
+}
+
+function drawUnrest({ pen, x, base, colour }, points) {
+  pen.fillStyle = colour("--ink");
+  for (const point of points) {
+    const left = x(point.at);
+    pen.globalAlpha = Math.min(1, point.unrest / MOST_UNREST_NATS);
+    pen.fillRect(left, base + 1, Math.max(1, x(point.at + 1000 * point.seconds) - left), 3);
+  }
+  pen.globalAlpha = 1;
 }
 
 function drawThreshold({ pen, x, y, colour }, points) {
