@@ -33,6 +33,7 @@ class Unrest:
         self._motion = make_baseline("optical-flow")
         self._epoch: int | None = None
         self._lasting = 0.0
+        self._until_seconds = 0.0  # of stream time
 
     def nats(self, segment: Segment, surprise_nats: float) -> float:
         """Unrest in a segment that surprises so much, at least as much as that; a new epoch begins calm.
@@ -43,6 +44,8 @@ class Unrest:
         if segment.epoch != self._epoch:
             self._epoch = segment.epoch
             self._lasting = 0.0
-        kept = KEPT_PER_SECOND ** (segment.end_seconds - segment.start_seconds)
+            self._until_seconds = segment.start_seconds
+        kept = KEPT_PER_SECOND ** (segment.end_seconds - self._until_seconds)  # segments may be left out under load
+        self._until_seconds = segment.end_seconds
         self._lasting = max(kept * self._lasting, surprise_nats - CALM_NATS)
         return surprise_nats + self._lasting + MOTION * math.log1p(self._motion.score(segment) / STILL)

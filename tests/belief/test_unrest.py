@@ -47,7 +47,8 @@ def test_it_fades_with_time_and_not_with_segments() -> None:
     long.nats(calm(0, seconds=2.0), 6.0)
     short.nats(calm(0, seconds=1.0), 6.0)
     short.nats(calm(1, seconds=1.0), 0.0)
-    assert long.nats(calm(1, seconds=2.0), 0.0) == pytest.approx(short.nats(calm(2, seconds=1.0), 0.0))
+    assert long.nats(calm(1, seconds=2.0), 0.0) == pytest.approx(4 * 0.85**2)
+    assert short.nats(calm(3, seconds=1.0), 0.0) == pytest.approx(4 * 0.85**3), "one was left out, time went on"
 
 
 def test_a_new_epoch_begins_calm_and_a_segment_that_was_not_scored_only_fades() -> None:
@@ -55,6 +56,8 @@ def test_a_new_epoch_begins_calm_and_a_segment_that_was_not_scored_only_fades() 
     unrest.nats(calm(0), 6.0)
     assert unrest.nats(calm(1), 0.0) == pytest.approx(4 * 0.85)
     assert unrest.nats(calm(2, epoch=1), 0.0) == 0.0
+    unrest.nats(calm(900, epoch=2), 6.0)
+    assert unrest.nats(calm(901, epoch=2), 0.0) == pytest.approx(4 * 0.85), "whenever the epoch was joined"
 
 
 def test_what_moves_counts_by_the_logarithm_of_its_flow_with_the_same_unit_for_all_cameras() -> None:
