@@ -235,7 +235,7 @@ class Observation:
     change_nats: float = 0.0
     """The part of the surprise that comes from how much the picture changed, whatever happened in it."""
     unrest_nats: float = 0.0
-    """The surprise, what lasts of earlier ones, and how much moves (`belief.unrest`): whether all is calm."""
+    """The surprise, what lasts of earlier ones, and how much moves (`belief.unrest`)."""
 
 
 class EventPhase(StrEnum):

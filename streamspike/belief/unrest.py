@@ -1,13 +1,14 @@
 """How much is going on that is out of the ordinary: what surprises, what still lasts of it, and how much moves.
 
 Surprise is of a moment. Who falls surprises once, and who then lies there is what everybody expects; a cart on a
-footpath surprises when it comes. Whoever asks which stretches of a recording to look at, or whether all is calm now,
-means the time until it is over, as labels by frame do. Unrest answers that: to the surprise of a segment it adds
+footpath surprises when it comes. Whoever asks which stretches of a recording to look at means the time until it is
+over, as labels by frame do. Unrest answers that: to the surprise of a segment it adds
 
 - what was above 2 nats, fading by 15 % each second: what happened is not undone a second later;
 - 2 ln(1 + x / u) for the mean length x of optical flow, as for a Pareto law of index 2 (see `change.py`), but with the
   same u for all cameras: next to noise, so that whatever moves counts before anybody knows what is usual there.
 
+It ranks time; its level depends on what always moves before a camera, and rain alone is worth 4 nats (the demo's).
 Events come of surprise and not of unrest: this one is no divergence of beliefs, and says less well when it begins.
 """
 
