@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -31,6 +30,7 @@ from streamspike.refine.savi.command import add_savi_command
 if TYPE_CHECKING:
     from streamspike.app import Reload, RunReport
     from streamspike.config import Config
+    from streamspike.pipeline.scoring import Scored
 
 app = typer.Typer(
     name="streamspike",
@@ -217,6 +217,10 @@ def score(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw the timeline with the keyframes of each event (PNG).")
     ] = None,
+    threshold: Annotated[float, typer.Option(min=0, help="Nats above which a moment is an event.")] = 4.5,
+    alerts_per_hour: Annotated[
+        float, typer.Option(min=0.01, max=3600, help="Of the video: with more to come, the threshold rises.")
+    ] = 12.0,
     config: ConfigOption = None,
     scorer: ScorerOption = None,
     model: ModelOption = None,
@@ -229,36 +233,29 @@ def score(
     """Score a finished video as fast as it goes: surprise in nats, beliefs and a caption for each segment.
 
     `surprise_nats` is of a moment: events come of it. `unrest_nats` lasts as long as something is going on: rank
-    stretches of a recording by it, or compare it with labels by frame.
+    stretches of a recording by it, or compare it with labels by frame. A video is no camera that must be known first:
+    --threshold and --alerts-per-hour are in place of the config's budget a day.
     """
     from streamspike.app import run_score
     from streamspike.pipeline.opener import check_address
+    from streamspike.pipeline.score_lines import event_lines, json_line
     from streamspike.progress import show_progress
 
     settings = _configure(
-        config, [file], "fast", scorer, model={"name": model, "adapter": adapter, "device": device, "seed": seed}
+        config,
+        [file],
+        "fast",
+        scorer,
+        model={"name": model, "adapter": adapter, "device": device, "seed": seed},
+        events={"floor_nats": threshold, "extreme_nats": threshold, "alerts_per_day": 24 * alerts_per_hour},
     )
     check_address(settings.cameras[0])  # before an earlier output is overwritten
+    with_score = settings.scorer_of(settings.cameras[0]) != "surprise"
     with _open_output(out) as lines, show_progress("scoring", None, "s") as progress:
 
-        def write(scored: Any) -> None:
-            observation = scored.observation
-            line = {
-                "segment": observation.index,
-                "start_seconds": round(observation.start_seconds, 6),
-                "end_seconds": round(observation.end_seconds, 6),
-                "surprise_nats": observation.surprise_nats,
-                "change_nats": observation.change_nats,
-                "unrest_nats": observation.unrest_nats,
-                "hypotheses": observation.hypotheses,
-                "prior": observation.prior,
-                "posterior": observation.posterior,
-                "caption": observation.caption,
-            }
-            if settings.scorer_of(settings.cameras[0]) != "surprise":
-                line["score"] = scored.score
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-            progress(observation.end_seconds)
+        def write(scored: Scored) -> None:
+            lines.write(json_line(scored, with_score) + "\n")
+            progress(scored.observation.end_seconds)
 
         result = run_score(settings, settings.cameras[0], write)
     if plot is not None:
@@ -277,6 +274,8 @@ def score(
         f"{len(result.observations)} segments in {out}; most surprising: {peak.surprise_nats:.2f} nats "
         f"at {peak.start_seconds:.1f} s ({peak.caption})" + (f"; picture in {plot}" if plot else "")
     )
+    for line in event_lines(result.events, result.observations[-1].end_seconds):
+        typer.echo(line)
     stats = result.counts
     if stats.bad_packets or stats.corrupt_frames:
         typer.echo(f"damaged: {stats.bad_packets} packets refused, {stats.corrupt_frames} frames with concealed errors")

@@ -23,6 +23,8 @@ KEYS = [
     "surprise_nats",
     "change_nats",
     "unrest_nats",
+    "threshold_nats",
+    "event_id",
     "hypotheses",
     "prior",
     "posterior",
@@ -132,6 +134,18 @@ def test_a_simulated_camera_is_scored_without_a_file(score: Call, tmp_path: Path
     outcome = score("world:room?seed=3&seconds=1.5&size=96x64&fps=8")
     assert (outcome.code, outcome.err) == (0, "")
     check_whole(read(tmp_path), 3, 1.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threshold", [0.0, 6.0])
+def test_the_threshold_of_a_video_is_its_own_and_not_the_configs(score: Call, tmp_path: Path, threshold: float) -> None:
+    """The config's floor is 0 here, and its budget 5 a day; with doubt no random model surprises by 6 nats."""
+    outcome = score("world:room?seed=3&seconds=3&size=96x64&fps=8", "qwen2_5_vl", "--threshold", threshold)
+    lines = read(tmp_path)
+    assert {line["threshold_nats"] for line in lines} == {threshold}
+    above = [line["event_id"] is not None for line in lines if line["surprise_nats"] > threshold]
+    assert (above and all(above)) if threshold == 0.0 else not above
+    assert ("0 events" in outcome.out) == (threshold == 6.0)
 
 
 def test_what_never_ends_is_refused(score: Call) -> None:

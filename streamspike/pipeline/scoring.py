@@ -31,6 +31,8 @@ class Scored:
     """In the scorer's own unit: comparable over the whole video, where nats of a baseline tell what was rare so far."""
     event: Event | None
     keyframe: Keyframe | None
+    event_id: str | None = None
+    """Of the event that goes on, also where it gave rise to no message."""
 
 
 class VideoScorer:
@@ -116,4 +118,6 @@ class VideoScorer:
                 surprise_nats=event.surprise_nats,
                 saw=event.saw,
             )
-        return Scored(observation, score_of(scorer, observation), event, keyframe)
+        going_on = self._events.event
+        event_id = going_on.event_id if going_on is not None else None
+        return Scored(observation, score_of(scorer, observation), event, keyframe, event_id)
