@@ -9,6 +9,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
 STAMP := .venv/.installed
+# Processes that run the tests: each test of a file by the same one. `make test JOBS=1` on a busy machine.
+JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) < 4 ? $$(nproc 2>/dev/null || echo 2) : 4 )))
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -17,10 +20,10 @@ demo: $(STAMP) ## Watch a simulated camera for a minute and a half; leaves the f
 	@$(BIN)/streamspike demo --folder demo
 
 test: $(STAMP) servers static ## What CI runs: format, lint, types, imports and every test
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 check: $(STAMP) static ## The same without the slow tests and without apt-get, for while you work
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 bench: $(STAMP) ## Measure how well surprise tracks the truth
 	@$(BIN)/streamspike bench surprise
