@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import replace
 
@@ -46,6 +47,20 @@ def test_forty_segments_of_two_cameras_equal_the_reference(tiny: LoadedModel, ma
             if assessment.sampled:
                 kept[camera_id] = tuple(score.text for score in assessment.scores)
     assert engine.num_streams == 2
+
+
+def test_a_vision_tower_in_bfloat16_before_a_language_model_in_float32_equals_the_reference(
+    tiny: LoadedModel, make_engine: MakeEngine
+) -> None:
+    """As on a CPU with units for it. What one frame is seen as does not depend on what is encoded along with it."""
+    model = copy.deepcopy(tiny.model)
+    model.model.visual.to(torch.bfloat16)
+    half = replace(tiny, model=model)
+    engine, reference, segments = make_engine(half), ReferenceEngine(half), film(8)
+    for index in range(2, 8):
+        assert_same(engine.assess(ask(segments, index)), reference.assess(ask(segments, index)))
+    exact = ReferenceEngine(tiny).assess(ask(segments, 7))
+    assert reference.assess(ask(segments, 7)) != exact, "the tower of the copy is another one"
 
 
 def test_a_picture_that_changes_its_shape_changes_the_size_of_the_whole_window(

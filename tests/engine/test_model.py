@@ -11,6 +11,7 @@ import torch
 
 from streamspike.belief.prompts import END
 from streamspike.config import ModelConfig
+from streamspike.engine import model as model_module
 from streamspike.engine.model import LoadedModel, choose_device, choose_dtype, load_model, read_frame_spec
 from streamspike.errors import ModelError
 from tests.support.checkpoints import save_checkpoint
@@ -163,6 +164,19 @@ def test_without_processor_files_the_family_decides(tiny: LoadedModel, tmp_path:
     spec = read_frame_spec("x", str(tmp_path), tiny.family, tiny.model.config.vision_config)
     assert spec.mean[0] == (0.48145466 if tiny.family == "qwen2_5_vl" else 0.5)
     assert (spec.patch_px, spec.merge, spec.temporal_patch) == (8, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "units", "tower"),
+    [("auto", True, torch.bfloat16), ("auto", False, torch.float32), ("float32", True, torch.float32)],
+)
+def test_on_a_cpu_with_units_for_it_the_vision_tower_alone_is_in_bfloat16(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, units: bool, tower: torch.dtype
+) -> None:
+    monkeypatch.setattr(model_module, "has_half_units", lambda: units)
+    loaded = load_model(ModelConfig.model_validate({"name": str(checkpoint), "device": "cpu", "dtype": dtype}))
+    assert {parameter.dtype for parameter in loaded.model.model.visual.parameters()} == {tower}
+    assert {parameter.dtype for parameter in loaded.model.model.language_model.parameters()} == {torch.float32}
 
 
 def test_devices_and_types_are_chosen_and_checked() -> None:

@@ -25,7 +25,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(params=MODELS)
 def learner_model(request: pytest.FixtureRequest) -> LoadedModel:
     """Float32 on the CPU, fresh."""
-    return load_model(ModelConfig(name=request.param, device="cpu"))
+    return load_model(ModelConfig(name=request.param, device="cpu", dtype="float32"))
 
 
 @pytest.fixture

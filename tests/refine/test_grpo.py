@@ -93,7 +93,7 @@ def test_what_did_better_than_its_group_becomes_likelier(nano: LoadedModel) -> N
 @pytest.mark.parametrize("model", ["random:tiny-qwen2.5-vl", "random:tiny-qwen3-vl"])
 def test_loss_and_gradients_are_those_of_trl_on_the_same_batch(model: str, tmp_path: Path) -> None:
     """TRL's own `_compute_loss` on a prepared batch, one plain row for each hypothesis; ours on one packed row."""
-    loaded = load_model(ModelConfig(name=model, device="cpu"))
+    loaded = load_model(ModelConfig(name=model, device="cpu", dtype="float32"))
     policy = Policy(loaded)
     stir(policy)
     packed = PackedRows(loaded, [ROW])

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from streamspike.belief import prompts
 from streamspike.config import ModelConfig
-from streamspike.engine.model import load_model
+from streamspike.engine.model import has_half_units, load_model
 from streamspike.errors import ModelError
 from streamspike.refine.pretrain import bins
 from streamspike.refine.pretrain.bins import plan_bins
@@ -260,11 +260,6 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.steps, self.clips, self.seconds = state["steps"], state["clips"], state["seconds"]
         return True
-
-
-def has_half_units() -> bool:
-    """Whether this CPU multiplies in bfloat16 (AVX-512 BF16 or AMX) faster than in float32."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
 
 
 def cross_entropies(logits: Tensor, batch: Batch) -> Tensor:
