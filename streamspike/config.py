@@ -198,7 +198,7 @@ class EventConfig(Section):
     learning_seconds: Annotated[
         float, Field(ge=0, le=2_592_000, description="watched for so long, a camera's tail is known")
     ] = 3600.0
-    extreme_nats: Annotated[float, Field(ge=0, description="before that, only records above this are events")] = 6.0
+    extreme_nats: Annotated[float, Field(ge=0, description="before that, only records above this are events")] = 5.0
     memory_days: Annotated[
         float, Field(gt=0, le=365, description="a surprise of so long ago counts for 1/e of a new one")
     ] = 4.0
