@@ -189,10 +189,11 @@ class Page:
         return str(self.run(f"document.querySelector({json.dumps(selector)}).innerText"))
 
     def click(self, selector: str) -> None:
-        """With the mouse, in the middle of it, once it can be seen and stands still."""
+        """With the mouse, in the middle of it, once the page is loaded and it can be seen and stands still."""
         query = json.dumps(selector)
-        find = (
-            f"(() => {{ const e = document.querySelector({query}); e.scrollIntoView({{block: 'center'}});"
+        find = (  # before a stylesheet has come, things stand still in another place
+            "(() => { if (document.readyState !== 'complete') return null;"
+            f" const e = document.querySelector({query}); e.scrollIntoView({{block: 'center'}});"
             " const b = e.getBoundingClientRect(); return b.width && [b.x + b.width / 2, b.y + b.height / 2] })()"
         )
         box = None
