@@ -65,6 +65,12 @@ class LoadedModel:
     def num_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the language model; that of the vision tower may be another one (`choose_vision_dtype`)."""
+        dtype: torch.dtype = self.model.model.language_model.dtype
+        return dtype
+
 
 def load_model(config: ModelConfig) -> LoadedModel:
     """Load what `config.name` says, with the adapter in the folder `config.adapter`, if that is not None.

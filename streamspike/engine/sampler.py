@@ -101,7 +101,7 @@ class _Tape:
         self._loaded, self._size = loaded, size
         rows, branches, columns, steps = size.rows, size.branches, size.columns, size.steps
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        dtype = loaded.model.dtype
+        dtype = loaded.dtype
         total = columns + branches * steps
         # (keys and values, layers, rows, key heads, columns, width)
         shape = (2, config.num_hidden_layers, rows, config.num_key_value_heads, total, width)
@@ -192,7 +192,7 @@ class _Tape:
         own = (written % size.branches == self._branch[:, None]) & (written <= at[:, None])
         sees = torch.cat([self._sees, own.expand(size.rows, -1, -1)], dim=2)
         layers = [(keys, values) for keys, values in self._held.unbind(1)]
-        plan = StepPlan(layers, size.columns + at, fold_mask(sees, self._groups, self._loaded.model.dtype))
+        plan = StepPlan(layers, size.columns + at, fold_mask(sees, self._groups, self._loaded.dtype))
         language_model = self._loaded.model.model.language_model
         hidden = embed(self._loaded, chosen)
         positions = (self._position + self._step).expand(3, -1, -1)

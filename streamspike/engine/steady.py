@@ -102,7 +102,7 @@ class SteadyPass:
     """The tensors of one size, and the forward over them."""
 
     def __init__(self, loaded: LoadedModel, graphs: Graphs, size: PassSize) -> None:
-        device, dtype, config = loaded.device, loaded.model.dtype, loaded.model.config.text_config
+        device, dtype, config = loaded.device, loaded.dtype, loaded.model.config.text_config
         self._loaded, self.size = loaded, size
         self._groups = config.num_attention_heads // config.num_key_value_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -177,6 +177,7 @@ def test_on_a_cpu_with_units_for_it_the_vision_tower_alone_is_in_bfloat16(
     loaded = load_model(ModelConfig.model_validate({"name": str(checkpoint), "device": "cpu", "dtype": dtype}))
     assert {parameter.dtype for parameter in loaded.model.model.visual.parameters()} == {tower}
     assert {parameter.dtype for parameter in loaded.model.model.language_model.parameters()} == {torch.float32}
+    assert loaded.dtype == torch.float32
 
 
 def test_devices_and_types_are_chosen_and_checked() -> None:

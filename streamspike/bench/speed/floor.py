@@ -1,9 +1,9 @@
 """How fast a segment could be: bytes over measured bandwidth, operations over measured rate.
 
-Both rates are measured on the spot, by the calls a forward is made of, in the model's dtype and with the process's
-threads. A forward takes at least as long as reading its weights once, and at least as long as its multiplications; the
-floor is the larger one. What is small beside these (norms, masks, attention within the windows of a vision tower, the
-host) costs nothing here, so nobody reaches the floor, and nobody gets below it.
+The rates are measured on the spot, by the calls a forward is made of, in the types of the model's two parts and with
+the process's threads. A forward takes at least as long as reading its weights once, and at least as long as its
+multiplications; the floor is the larger one. What is small beside these (norms, masks, attention within the windows of
+a vision tower, the host) costs nothing here, so nobody reaches the floor, and nobody gets below it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class Rates:
     bytes_per_second: float
     """Read and written by a copy that is as large as the weights, so that what fits a cache counts as fast as it is."""
     flops_per_second: float
-    """A multiplication and an addition are two."""
+    """In the language model's dtype; a multiplication and an addition are two."""
+    vision_flops_per_second: float
+    """In the vision tower's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,15 @@ def measure_rates(loaded: LoadedModel) -> Rates:
     source = torch.zeros(half, dtype=torch.uint8, device=loaded.device)
     target = torch.empty_like(source)
     copy_seconds = _best_seconds(loaded.device, lambda: target.copy_(source))
-    side = 1024 if loaded.device.type == "cpu" else 8192
-    left, right = (torch.randn(side, side, device=loaded.device).to(model.dtype) for _ in range(2))
+    language, vision = (_flops_per_second(loaded.device, dtype) for dtype in (loaded.dtype, model.model.visual.dtype))
+    return Rates(2 * half / copy_seconds, language, vision)
+
+
+def _flops_per_second(device: torch.device, dtype: torch.dtype) -> float:
+    side = 1024 if device.type == "cpu" else 8192
+    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     product = torch.empty_like(left)
-    matmul_seconds = _best_seconds(loaded.device, lambda: torch.mm(left, right, out=product))
-    return Rates(2 * half / copy_seconds, 2 * side**3 / matmul_seconds)
+    return 2 * side**3 / _best_seconds(device, lambda: torch.mm(left, right, out=product))
 
 
 def _best_seconds(device: torch.device, work: Callable[[], object]) -> float:
@@ -133,7 +139,7 @@ def _language_seconds(loaded: LoadedModel, rates: Rates, tokens: float, projecte
     attention = pairs * 4 * config.num_hidden_layers * config.num_attention_heads * width
     flops = tokens * 2 * _count(language.layers) + projected * 2 * head.numel() + attention
     read = _bytes(language.layers) + head.numel() * head.element_size()
-    return _seconds(rates, flops, read)
+    return _seconds(rates, read, flops / rates.flops_per_second)
 
 
 def _vision_seconds(loaded: LoadedModel, rates: Rates, patches: int, num_blocks: int) -> float:
@@ -144,11 +150,11 @@ def _vision_seconds(loaded: LoadedModel, rates: Rates, patches: int, num_blocks:
     full = len(config.fullatt_block_indexes) if hasattr(config, "fullatt_block_indexes") else config.depth
     attention = 4 * full * config.hidden_size * patches * (patches / num_blocks)
     flops = patches * 2 * (_count(visual.blocks) + _count(visual.patch_embed)) + cells * 2 * mergers + attention
-    return _seconds(rates, flops, _bytes(visual))
+    return _seconds(rates, _bytes(visual), flops / rates.vision_flops_per_second)
 
 
-def _seconds(rates: Rates, flops: float, num_bytes: float) -> float:
-    return max(flops / rates.flops_per_second, num_bytes / rates.bytes_per_second)
+def _seconds(rates: Rates, num_bytes: float, multiplying: float) -> float:
+    return max(num_bytes / rates.bytes_per_second, multiplying)
 
 
 def _count(module: torch.nn.Module) -> int:

@@ -65,7 +65,8 @@ def _render_variants(result: Mapping[str, Any]) -> str:
 def _render_floor(result: Mapping[str, Any]) -> str:
     floor, kept = result["floor"], result["variants"]["steady"]["seconds_when_kept"]
     lines = [
-        f"measured here: {floor['bytes_per_second'] / 1e9:,.1f} GB/s, {floor['flops_per_second'] / 1e12:,.2f} TFLOP/s; "
+        f"measured here: {floor['bytes_per_second'] / 1e9:,.1f} GB/s, {floor['flops_per_second'] / 1e12:,.2f} TFLOP/s "
+        f"(in the vision tower's type {floor['vision_flops_per_second'] / 1e12:,.2f}); "
         f"so one decode step takes at least {milliseconds(floor['decode_step_seconds'])} ms",
         f"floor of a steady segment, hypotheses kept: {milliseconds(floor['segment_seconds'])} ms (vision "
         f"{milliseconds(floor['vision_seconds'])}, one pass {milliseconds(floor['pass_seconds'])}), "

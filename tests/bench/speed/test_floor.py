@@ -19,7 +19,7 @@ def flops_of(loaded: LoadedModel, growth: int = 0, hypotheses: tuple[str, ...] =
     """Seconds on a machine of one operation a second and endless bandwidth: operations."""
     request = ask(film(6), 5, hypotheses)
     answer = ReferenceEngine(loaded).assess(request)
-    return find_floor(loaded, Rates(np.inf, 1.0), [(request, answer)], WINDOW, growth, 1.0)
+    return find_floor(loaded, Rates(np.inf, 1.0, 1.0), [(request, answer)], WINDOW, growth, 1.0)
 
 
 def test_vision_floor_is_just_below_what_the_tower_multiplies(tiny: LoadedModel) -> None:
@@ -52,10 +52,11 @@ def test_floor_follows_the_work(tiny: LoadedModel) -> None:
     answered = [(request, ReferenceEngine(tiny).assess(request))]
     weights = sum(parameter.numel() for parameter in tiny.model.model.language_model.layers.parameters())
     head = tiny.model.get_output_embeddings().weight.numel()
-    slow = find_floor(tiny, Rates(1.0, np.inf), answered, WINDOW, 0, 1.0)
+    slow = find_floor(tiny, Rates(1.0, np.inf, np.inf), answered, WINDOW, 0, 1.0)
     assert slow.decode_step_seconds == slow.pass_seconds == 4 * (weights + head), "four bytes a weight"
 
 
 def test_rates_are_those_of_a_machine(tiny: LoadedModel) -> None:
     rates = measure_rates(tiny)
     assert 1e8 < rates.bytes_per_second < 1e14 and 1e8 < rates.flops_per_second < 1e17
+    assert 1e8 < rates.vision_flops_per_second < 1e17
